@@ -1,0 +1,1 @@
+"""What every qbsync service shares: the contract, messaging, storage and the web base."""
