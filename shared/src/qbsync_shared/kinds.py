@@ -118,6 +118,8 @@ def _rules(kind: Kind, row: dict[str, Any]) -> Rules:
         kind=kind,
         rank=row["rank"],
         directions=frozenset(Direction(name) for name in row["directions"]),
-        operations={edition: frozenset(Operation(name) for name in row.get(edition, [])) for edition in Edition},
+        operations={
+            edition: frozenset(Operation(name) for name in row.get(edition, [])) for edition in Edition
+        },
         deletion={Edition(name): Operation(value) for name, value in row.get("deletion", {}).items()},
     )

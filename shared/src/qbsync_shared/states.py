@@ -56,7 +56,7 @@ _GROUPS = {
 }
 
 
-class ForbiddenTransition(Exception):
+class ForbiddenTransitionError(Exception):
     """A sync was to go where the state machine does not lead: a bug."""
 
 
@@ -64,10 +64,10 @@ def transition(current: SyncState, following: SyncState) -> SyncState:
     """Return the following state.
 
     Raises:
-        ForbiddenTransition: the state machine does not lead there.
+        ForbiddenTransitionError: the state machine does not lead there.
     """
     if following not in ALLOWED[current]:
-        raise ForbiddenTransition(f"{current.value} -> {following.value}")
+        raise ForbiddenTransitionError(f"{current.value} -> {following.value}")
     return following
 
 

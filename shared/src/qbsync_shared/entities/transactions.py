@@ -1,6 +1,6 @@
 """Documents with lines and amounts."""
 
-from datetime import date as Date
+import datetime as dt
 from decimal import Decimal
 from typing import Literal
 
@@ -30,7 +30,7 @@ class SalesLine(Part):
     amount: Money
     tax_code: Reference | None = None
     class_: Reference | None = Field(default=None, alias="class")
-    service_date: Date | None = None
+    service_date: dt.date | None = None
 
 
 class PurchaseLine(Part):
@@ -50,7 +50,7 @@ class PurchaseLine(Part):
 
 class _Transaction(Entity):
     number: Text | None = None
-    date: Date
+    date: dt.date
     memo: Text | None = None
 
     @property
@@ -81,7 +81,7 @@ class Invoice(_Sale):
     """What a customer owes."""
 
     kind: Literal[Kind.INVOICE] = Kind.INVOICE
-    due_date: Date | None = None
+    due_date: dt.date | None = None
     terms: Reference | None = None
     po_number: Text | None = None
 
@@ -90,7 +90,7 @@ class Estimate(_Sale):
     """What a customer would owe."""
 
     kind: Literal[Kind.ESTIMATE] = Kind.ESTIMATE
-    due_date: Date | None = None
+    due_date: dt.date | None = None
     terms: Reference | None = None
     po_number: Text | None = None
 
@@ -148,7 +148,7 @@ class _Purchase(_Transaction):
     refers_to = VENDOR_AND_ITEMS
 
     vendor: Reference
-    due_date: Date | None = None
+    due_date: dt.date | None = None
     terms: Reference | None = None
     total: Money | None = None
     tax_total: Money | None = None
@@ -185,7 +185,7 @@ class TimeEntry(Entity):
     }
 
     kind: Literal[Kind.TIME_ENTRY] = Kind.TIME_ENTRY
-    date: Date
+    date: dt.date
     hours: Quantity
     employee: Reference | None = None
     vendor: Reference | None = None
@@ -201,9 +201,7 @@ class TimeEntry(Entity):
         return f"{self.date.isoformat()}, {self.hours.normalize():f} h"
 
 
-def expected_total(
-    total: Decimal | None, tax_total: Decimal | None, amounts: tuple[Decimal, ...]
-) -> Decimal:
+def expected_total(total: Decimal | None, tax_total: Decimal | None, amounts: tuple[Decimal, ...]) -> Decimal:
     """What the app expects a document to come to: its total, else its lines and its tax."""
     if total is not None:
         return total
