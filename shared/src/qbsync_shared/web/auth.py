@@ -104,7 +104,10 @@ class PublishedKeys:
     """The keys behind ``QBSYNC_JWT_JWKS_URL``, kept for five minutes; an unknown key id asks again, at most every ten seconds."""
 
     def __init__(
-        self, url: str, client: httpx.AsyncClient | None = None, monotonic: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        client: httpx.AsyncClient | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
         self._client = client

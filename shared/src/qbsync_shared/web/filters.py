@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from qbsync_shared.kinds import Edition, Kind, Operation
 from qbsync_shared.money import cents
@@ -158,13 +158,13 @@ def date_filter(context: Context, value: date | None) -> str:
 
 def attributes(values: dict[str, Any] | None) -> Markup:
     """HTML attributes from a mapping; ``True`` makes a bare one, ``None`` and ``False`` leave it out."""
-    parts = []
+    written = Markup()
     for name, value in (values or {}).items():
         if value is True:
-            parts.append(f" {escape(name)}")
+            written += Markup(" {}").format(name)
         elif value is not None and value is not False:
-            parts.append(f' {escape(name)}="{escape(value)}"')
-    return Markup("".join(parts))
+            written += Markup(' {}="{}"').format(name, value)
+    return written
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -120,7 +120,11 @@ class Navigation:
 
     def home(self, tenant: str) -> str:
         """The page to begin with: the Sync Wizard of a tenant, the ops page for ``"*"``."""
-        return f"{self.settings.log_url}/ops" if tenant == "*" else f"{self.settings.wizard_url}/t/{tenant}/wizard"
+        return (
+            f"{self.settings.log_url}/ops"
+            if tenant == "*"
+            else f"{self.settings.wizard_url}/t/{tenant}/wizard"
+        )
 
     @property
     def help(self) -> str:
@@ -156,9 +160,7 @@ class Navigation:
 
 def is_fragment(request: Request) -> bool:
     """Whether htmx asks for a part of a page (and not for the page itself, by history or a boosted link)."""
-    return (
-        request.headers.get("hx-request") == "true" and request.headers.get("hx-request-type") != "full"
-    )
+    return request.headers.get("hx-request") == "true" and request.headers.get("hx-request-type") != "full"
 
 
 def theme_of(request: Request) -> str:
@@ -213,9 +215,7 @@ class Pages:
         self, request: Request, template: str, *, page: Page | None = None, status: int = 200, **context: Any
     ) -> HTMLResponse:
         """A part of a page for htmx; ``page`` gives the zone of its times."""
-        return self._respond(
-            request, template, page=page or Page(title=""), status=status, context=context
-        )
+        return self._respond(request, template, page=page or Page(title=""), status=status, context=context)
 
     def html(self, request: Request, template: str, *, page: Page, **context: Any) -> str:
         """The text of a template, with everything that pages can use: ``page``, ``principal``, ``csrf``, ``csrf_field``, ``now``."""

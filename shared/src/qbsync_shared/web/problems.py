@@ -133,7 +133,9 @@ def from_validation(error: RequestValidationError) -> ProblemError:
     """Each violated rule with a JSON pointer into the body, or the name of the parameter; values are not repeated."""
     members = [_violation(one) for one in error.errors()]
     count = "1 value is" if len(members) == 1 else f"{len(members)} values are"
-    return ProblemError(422, "invalid", "The request does not fit", f"{count} not as expected.", errors=members)
+    return ProblemError(
+        422, "invalid", "The request does not fit", f"{count} not as expected.", errors=members
+    )
 
 
 def _violation(one: Mapping[str, Any]) -> dict[str, str]:
@@ -144,7 +146,11 @@ def _violation(one: Mapping[str, Any]) -> dict[str, str]:
     if place != "body":
         return {"in": str(place), "name": ".".join(map(str, path)), "detail": detail}
     if one["type"] == "json_invalid":
-        return {"in": "body", "pointer": "#", "detail": f"not valid JSON, at character {path[0] if path else 0}"}
+        return {
+            "in": "body",
+            "pointer": "#",
+            "detail": f"not valid JSON, at character {path[0] if path else 0}",
+        }
     pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
     return {"in": "body", "pointer": f"#{pointer}", "detail": detail}
 
