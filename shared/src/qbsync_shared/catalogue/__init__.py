@@ -97,7 +97,8 @@ def explain(code: str, edition: Edition, *, text: str = "") -> Guidance:
         text: QuickBooks' message; some codes mean different things by their wording.
 
     Returns:
-        The entry, or the fallback entry ``*`` of the edition with ``known=False``.
+        The entry; else, with ``known=False``, the entry of the range that holds the code (``500-999``, ``HTTP 5xx``)
+        or the fallback entry ``*`` of the edition.
     """
     if code.startswith("QS-"):
         return entries("any")[code]
@@ -108,7 +109,7 @@ def explain(code: str, edition: Edition, *, text: str = "") -> Guidance:
     found = table.get(code)
     if found is not None:
         return found
-    fallback = table["*"]
+    fallback = _by_range(table, code) or table["*"]
     return Guidance(**{**fallback.__dict__, "code": code, "known": False})
 
 
@@ -116,6 +117,19 @@ def _by_wording(table: Mapping[str, Guidance], code: str) -> list[tuple[Guidance
     """Entries such as ``3180~could not be locked``: this code with that wording."""
     prefix = f"{code}~"
     return [(entry, key.removeprefix(prefix)) for key, entry in table.items() if key.startswith(prefix)]
+
+
+def _by_range(table: Mapping[str, Guidance], code: str) -> Guidance | None:
+    """The entry of a range: Intuit gave the thousands of Desktop's codes a meaning, and HTTP its hundreds."""
+    if code.startswith("HTTP 5"):
+        return table.get("HTTP 5xx")
+    if not code.isdecimal():
+        return None
+    for key, entry in table.items():
+        low, dash, high = key.partition("-")
+        if dash and low.isdecimal() and high.isdecimal() and int(low) <= int(code) <= int(high):
+            return entry
+    return None
 
 
 def _guidance(key: str, scope: Scope, row: dict[str, Any]) -> Guidance:
