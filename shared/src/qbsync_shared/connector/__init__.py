@@ -1,0 +1,7 @@
+"""What both connector services share: the work queue, links, and the rules between them (contract, section 4)."""
+
+from qbsync_shared.connector.domain import LinkRow, Seen, WorkItem, backoff
+from qbsync_shared.connector.links import LinkKeeper
+from qbsync_shared.connector.queue import WorkQueue
+
+__all__ = ["LinkKeeper", "LinkRow", "Seen", "WorkItem", "WorkQueue", "backoff"]

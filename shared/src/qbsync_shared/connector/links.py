@@ -1,0 +1,357 @@
+"""Links, commands of people, the app's answers to imports, and what was seen in QuickBooks."""
+
+from datetime import datetime, timedelta
+
+from qbsync_shared.clock import Clock
+from qbsync_shared.connector import repository as store
+from qbsync_shared.connector.domain import Json, LinkRow, Seen, WorkItem, without_quickbooks_ids
+from qbsync_shared.connector.events import Announcer
+from qbsync_shared.connector.references import name_app_ids
+from qbsync_shared.diff import changed_fields, same
+from qbsync_shared.entities import parse_entity
+from qbsync_shared.ids import EntityKey, MakeId
+from qbsync_shared.kinds import Direction, Edition, Operation, rules
+from qbsync_shared.messages import (
+    AuditRecorded,
+    Cancel,
+    Channel,
+    ClearId,
+    CommandRefused,
+    EntityApplied,
+    EntityRejected,
+    Link,
+    LookUp,
+    LookUpAnswered,
+    Message,
+    Pause,
+    QuickBooksEntityChanged,
+    Resume,
+)
+from qbsync_shared.messages.base import stamp
+from qbsync_shared.messaging import publish
+from qbsync_shared.postgres import Connection
+from qbsync_shared.states import SyncState
+
+_Command = ClearId | Link | Cancel | Pause | Resume
+
+APP_PATIENCE = timedelta(hours=24)
+"""How long the app may take to answer an import (contract, section 4)."""
+
+
+class LinkKeeper:
+    """Keeps the links of one edition and carries out commands about them."""
+
+    def __init__(self, edition: Edition, *, clock: Clock, make_id: MakeId) -> None:
+        self.edition = edition
+        self._clock = clock
+        self._make_id = make_id
+        self._say = Announcer(edition, make_id)
+
+    async def clear_id(self, connection: Connection, command: ClearId) -> None:
+        """Drop a link; refused while a sync of the entity is in flight or in doubt."""
+        key = EntityKey(command.kind, command.app_id)
+        await store.lock(connection, command.tenant)
+        rows = await connection.fetch(
+            store.QUERIES["entity_items"], command.tenant, key.kind.value, key.app_id
+        )
+        items = [store.work_item(row) for row in rows]
+        if any(item.state is SyncState.IN_FLIGHT for item in items):
+            why = (
+                "A sync of this record is under way; its outcome must be known first. Try again in a moment."
+            )
+            await self._refuse(connection, command, "QS-IN-DOUBT", why, command.sync_id)
+            return
+        link = await store.drop_link(connection, command.tenant, key)
+        if link is None:
+            why = "It has no link to a record of QuickBooks, so there is no ID to clear."
+            await self._refuse(connection, command, "QS-LINK-MISSING", why, command.sync_id)
+            return
+        now = self._clock.now()
+        version = await store.next_version(connection)
+        await publish(
+            connection,
+            self._say.link_cleared(
+                link, now, version=version, by=command.by, why=command.why, command_id=command.id
+            ),
+            caused_by=command.id,
+        )
+        await self._audit(connection, command, key)
+
+    async def link(self, connection: Connection, command: Link) -> None:
+        """Link a record of the app to one that QuickBooks was seen to hold."""
+        key = EntityKey(command.kind, command.app_id)
+        await store.lock(connection, command.tenant)
+        seen = await store.get_seen(connection, command.tenant, command.kind, command.quickbooks_id)
+        taken = await store.get_link_by_quickbooks(
+            connection, command.tenant, command.kind, command.quickbooks_id
+        )
+        mine = await store.get_link(connection, command.tenant, key)
+        if seen is None or seen.deleted or seen.entity is None:
+            why = "QuickBooks does not hold that record, as far as qbsync has read."
+            await self._refuse(connection, command, "QS-LINK-MISSING", why)
+            return
+        if (taken and taken.app_id != command.app_id) or (
+            mine and mine.quickbooks_id != command.quickbooks_id
+        ):
+            why = "One of the two is linked to another record already. Clear that ID first."
+            await self._refuse(connection, command, "QS-LINK-EXISTS", why)
+            return
+        link = await store.put_link(
+            connection,
+            LinkRow(
+                tenant=command.tenant,
+                kind=command.kind,
+                app_id=command.app_id,
+                quickbooks_id=command.quickbooks_id,
+                version=0,
+                token=seen.token,
+                sent=mine.sent if mine else {},
+                returned=seen.entity,
+            ),
+        )
+        now = self._clock.now()
+        await publish(connection, self._say.link_created(link, now), caused_by=command.id)
+        await store.release(connection, key, tenant=command.tenant, at=now)
+        await self._audit(connection, command, key)
+
+    async def cancel(self, connection: Connection, command: Cancel) -> None:
+        """Cancel a sync of which certainly nothing was applied."""
+        await store.lock(connection, command.tenant)
+        item = await store.get(connection, command.tenant, command.sync_id)
+        if item is None or item.state not in (SyncState.PENDING, SyncState.WAITING):
+            why = "It is under way or finished already, so it cannot be cancelled."
+            await self._refuse(connection, command, "QS-IN-DOUBT", why, command.sync_id)
+            return
+        now = self._clock.now()
+        done = await store.finish(
+            connection, item, SyncState.CANCELLED, now=now, code="QS-CANCELLED", message=command.why or None
+        )
+        await publish(connection, self._say.cancelled(done, now, by=command.by), caused_by=command.id)
+        await self._audit(connection, command, item.key)
+
+    async def look_up(self, connection: Connection, command: LookUp) -> None:
+        """Answer what QuickBooks was last seen to hold under a name or number."""
+        rows = await connection.fetch(
+            store.QUERIES["find_seen"], command.tenant, command.kind.value, command.text
+        )
+        found = tuple({"quickbooks_id": row["quickbooks_id"], "entity": row["entity"]} for row in rows)
+        await publish(
+            connection,
+            LookUpAnswered(
+                **self._say.stamp(command.tenant, self._clock.now()),
+                command_id=command.id,
+                kind=command.kind,
+                text=command.text,
+                found=found,
+            ),
+            caused_by=command.id,
+        )
+
+    async def pause(self, connection: Connection, command: Pause) -> None:
+        """Send nothing more of a kind, or nothing at all."""
+        kind = command.kind.value if command.kind else "*"
+        await connection.execute(store.QUERIES["put_pause"], command.tenant, kind, command.by, command.why)
+        await self._audit(connection, command)
+
+    async def resume(self, connection: Connection, command: Resume) -> None:
+        """Send again."""
+        kind = command.kind.value if command.kind else "*"
+        await connection.execute(store.QUERIES["drop_pause"], command.tenant, kind)
+        await self._audit(connection, command)
+
+    async def applied(self, connection: Connection, answer: EntityApplied) -> None:
+        """The app has the import: link it. A late answer after QS-APP-SILENT still makes the link."""
+        await store.lock(connection, answer.tenant)
+        item = await store.get(connection, answer.tenant, answer.sync_id)
+        if item is None or item.direction is not Direction.IMPORT:
+            return
+        late = item.state is SyncState.FAILED and item.code == "QS-APP-SILENT"
+        if not late and item.awaiting_app_since is None:
+            return
+        now = self._clock.now()
+        if not late:
+            done = await store.finish(connection, item, SyncState.SUCCEEDED, now=now, app_id=answer.app_id)
+            await publish(
+                connection,
+                self._say.succeeded(done, now, warnings=(), snapshot=item.data),
+                caused_by=answer.id,
+            )
+        await self._link_import(connection, item, answer.app_id, now)
+
+    async def _link_import(self, connection: Connection, item: WorkItem, app_id: str, now: datetime) -> None:
+        assert item.quickbooks_id is not None
+        key = EntityKey(item.kind, app_id)
+        if item.operation is Operation.DELETE:
+            gone = await store.drop_link(connection, item.tenant, key)
+            if gone is not None:
+                version = await store.next_version(connection)
+                cleared = self._say.link_cleared(
+                    gone, now, version=version, by="app", why="deleted in QuickBooks"
+                )
+                await publish(connection, cleared)
+            return
+        seen = await store.get_seen(connection, item.tenant, item.kind, item.quickbooks_id)
+        link = await store.put_link(
+            connection,
+            LinkRow(
+                tenant=item.tenant,
+                kind=item.kind,
+                app_id=app_id,
+                quickbooks_id=item.quickbooks_id,
+                version=0,
+                token=seen.token if seen else None,
+                sent=without_quickbooks_ids(item.data),
+                returned=item.data,
+                sync_id=item.sync_id,
+                entity_seq=item.entity_seq,
+            ),
+        )
+        await publish(connection, self._say.link_created(link, now))
+        await store.release(connection, key, tenant=item.tenant, at=now)
+
+    async def rejected(self, connection: Connection, answer: EntityRejected) -> None:
+        """The app refused the import."""
+        await store.lock(connection, answer.tenant)
+        item = await store.get(connection, answer.tenant, answer.sync_id)
+        if item is None or item.awaiting_app_since is None:
+            return
+        await self._fail(connection, item, "QS-APP-REJECTED", answer.reason)
+
+    async def give_up_on_app(self, connection: Connection, tenant: str) -> int:
+        """Fail the imports that the app did not answer in time; returns how many."""
+        await store.lock(connection, tenant)
+        before = self._clock.now() - APP_PATIENCE
+        rows = await connection.fetch(store.QUERIES["silent_imports"], tenant, before)
+        for row in rows:
+            why = "The app did not answer within 24 hours."
+            await self._fail(connection, store.work_item(row), "QS-APP-SILENT", why)
+        return len(rows)
+
+    async def _fail(self, connection: Connection, item: WorkItem, code: str, message: str) -> None:
+        now = self._clock.now()
+        done = await store.finish(connection, item, SyncState.FAILED, now=now, code=code, message=message)
+        await publish(connection, self._say.failed(done, now))
+
+    async def observe(self, connection: Connection, tenant: str, record: Seen) -> bool:
+        """Take note of a record as QuickBooks holds it; True where that is news to the wizard.
+
+        Own writes do not echo back: only a mapped field that differs from QuickBooks' own last form is news, not a
+        version token that moved (architecture, rule 6).
+        """
+        await store.lock(connection, tenant)
+        named = await self._with_app_ids(connection, tenant, record)
+        before = await store.get_seen(connection, tenant, record.kind, record.quickbooks_id)
+        link = await store.get_link_by_quickbooks(connection, tenant, record.kind, record.quickbooks_id)
+        if before is not None and before.deleted == record.deleted and _alike(before.entity, named):
+            if record.token != before.token:
+                await store.put_seen(connection, tenant, _with_entity(record, named))
+                await self._move_token(connection, tenant, link, record, named)
+            return False
+        if before is None and record.deleted:
+            return False
+        version = await store.put_seen(connection, tenant, _with_entity(record, named))
+        await self._move_token(connection, tenant, link, record, named)
+        import_is_on = Direction.IMPORT in rules(record.kind).directions
+        await publish(
+            connection,
+            QuickBooksEntityChanged(
+                **self._say.stamp(tenant, self._clock.now()),
+                version=version,
+                kind=record.kind,
+                quickbooks_id=record.quickbooks_id,
+                app_id=link.app_id if link else None,
+                entity=named,
+                deleted=record.deleted,
+                for_matching=not import_is_on,
+                changed_at=record.changed_at,
+            ),
+        )
+        return True
+
+    async def _with_app_ids(self, connection: Connection, tenant: str, record: Seen) -> Json | None:
+        if record.entity is None:
+            return None
+        entity = await name_app_ids(connection, tenant, parse_entity(record.entity))
+        return entity.to_json()
+
+    async def _move_token(
+        self, connection: Connection, tenant: str, link: LinkRow | None, record: Seen, named: Json | None
+    ) -> None:
+        """Nothing that matters changed since the last sync: the newest token saves a stale write."""
+        if link is not None and named is not None and record.token and _alike(link.returned, named):
+            await connection.execute(
+                store.QUERIES["set_token"], tenant, record.kind.value, record.quickbooks_id, record.token
+            )
+
+    async def changed_since(self, connection: Connection, item: WorkItem, read: Seen) -> tuple[str, ...]:
+        """Which of the approved fields differ in QuickBooks from what they were at the last sync (3200, 5010)."""
+        if item.link is None or read.entity is None:
+            return item.fields
+        named = await self._with_app_ids(connection, item.tenant, read)
+        moved = set(changed_fields(item.link.returned, named or {}))
+        return tuple(field for field in item.fields if field in moved)
+
+    async def _refuse(
+        self, connection: Connection, command: Message, code: str, why: str, sync_id: str | None = None
+    ) -> None:
+        await publish(
+            connection,
+            CommandRefused(
+                **stamp(self._make_id(), command.tenant, self._clock.now()),
+                speaker=Channel(self.edition.value),
+                command_id=command.id,
+                command=command.verb,
+                code=code,
+                message=why,
+                sync_id=sync_id,
+            ),
+            caused_by=command.id,
+        )
+
+    async def _audit(self, connection: Connection, command: _Command, key: EntityKey | None = None) -> None:
+        await publish(
+            connection,
+            AuditRecorded(
+                **stamp(self._make_id(), command.tenant, self._clock.now()),
+                speaker=Channel(self.edition.value),
+                by=command.by,
+                action=command.verb,
+                subject_kind=key.kind if key else None,
+                app_id=key.app_id if key else None,
+                why=command.why,
+            ),
+            caused_by=command.id,
+        )
+
+
+def _alike(before: Json | None, after: Json | None) -> bool:
+    """Whether two readings say the same; a reference that only learnt its app id does."""
+    return same(_bare(before), _bare(after))
+
+
+def _bare(entity: Json | None) -> Json | None:
+    if entity is None:
+        return None
+
+    def strip(value: object) -> object:
+        if isinstance(value, dict):
+            keep = {key: strip(inner) for key, inner in value.items()}
+            if "quickbooks_id" in keep:
+                keep.pop("app_id", None)
+            return keep
+        if isinstance(value, list):
+            return [strip(inner) for inner in value]
+        return value
+
+    return {key: strip(value) for key, value in entity.items() if key not in ("app_id", "revision")}
+
+
+def _with_entity(record: Seen, entity: Json | None) -> Seen:
+    return Seen(
+        kind=record.kind,
+        quickbooks_id=record.quickbooks_id,
+        token=record.token,
+        entity=entity,
+        deleted=record.deleted,
+        changed_at=record.changed_at,
+    )
