@@ -11,40 +11,28 @@ from qbsync_shared.clock import Clock
 from qbsync_shared.connector import repository as store
 from qbsync_shared.connector.domain import (
     GRACE,
-    MAX_REPEATS,
     Json,
     LinkRow,
     Plan,
     Seen,
     Standing,
-    Takeover,
     WorkItem,
     plan,
     standing_of,
-    takeover,
-    total_warning,
     verdict,
 )
 from qbsync_shared.connector.events import Announcer
+from qbsync_shared.connector.intake import Intake
 from qbsync_shared.connector.references import resolve
+from qbsync_shared.connector.settlement import Settlement
 from qbsync_shared.entities import parse_entity
 from qbsync_shared.ids import EntityKey, MakeId
 from qbsync_shared.kinds import Direction, Edition, Operation
-from qbsync_shared.messages import EntityImported, SyncApproved
+from qbsync_shared.messages import SyncApproved
 from qbsync_shared.messaging import publish
-from qbsync_shared.outcomes import (
-    Cancelled,
-    Failed,
-    HandedOver,
-    NotProcessed,
-    Outcome,
-    Succeeded,
-    Unknown,
-    Waiting,
-    Warned,
-)
+from qbsync_shared.outcomes import Failed, Outcome, Succeeded
 from qbsync_shared.postgres import Connection
-from qbsync_shared.states import FINAL, SyncState
+from qbsync_shared.states import SyncState
 
 OVERFETCH = 4
 """How many candidates are looked at for each that is wanted: some wait for others."""
@@ -60,56 +48,31 @@ class WorkQueue:
         self.edition = edition
         self._clock = clock
         self._say = Announcer(edition, make_id)
+        self._intake = Intake(self._say, clock)
+        self._settlement = Settlement(self._say, clock)
 
     async def accept(self, connection: Connection, approved: SyncApproved) -> None:
-        """Take an approval. A newer one of the same entity replaces what has not gone yet; order does not matter."""
-        await store.lock(connection, approved.tenant)
-        if await store.get(connection, approved.tenant, approved.sync_id) is not None:
-            return
-        now = self._clock.now()
-        others = await store.of_entity(connection, approved)
-        item = await store.add(connection, approved, now=now)
-        newer = [other for other in others if other.entity_seq > item.entity_seq]
-        if newer:
-            await self._came_late(connection, item, newer[-1], now)
-            return
-        for older in others:
-            if older.state in FINAL:
-                continue
-            item = await self._take_over(connection, older, item, now)
-            if item.state in FINAL:
-                return
+        """Take an approval; it may come twice and in any order."""
+        await self._intake.accept(connection, approved)
 
-    async def _came_late(
-        self, connection: Connection, item: WorkItem, newer: WorkItem, now: datetime
-    ) -> None:
-        """An approval that arrives after a newer one of its entity."""
-        if newer.state in FINAL or newer.state is SyncState.IN_FLIGHT:
-            await self._cancel(connection, item, "QS-SUPERSEDED", now, by=newer.sync_id)
-        else:
-            await self._take_over(connection, item, newer, now)
+    async def settle(
+        self,
+        connection: Connection,
+        item: WorkItem,
+        outcome: Outcome,
+        *,
+        holder: str,
+        technical: Json | None = None,
+    ) -> bool:
+        """Record what became of a claimed item. False: a late answer of a former holder, nothing changed."""
+        return await self._settlement.settle(connection, item, outcome, holder=holder, technical=technical)
 
-    async def _take_over(
-        self, connection: Connection, older: WorkItem, newer: WorkItem, now: datetime
-    ) -> WorkItem:
-        what = takeover(older, newer)
-        if what is Takeover.QUEUE_BEHIND:
-            return newer
-        if what is Takeover.CANCEL_BOTH:
-            await self._cancel(connection, older, "QS-WITHDRAWN", now, by=newer.sync_id)
-            return await self._cancel(connection, newer, "QS-WITHDRAWN", now)
-        await self._cancel(connection, older, "QS-SUPERSEDED", now, by=newer.sync_id)
-        if what is Takeover.REPLACE_KEEPING_CREATE:
-            await store.set_plan(connection, newer, Plan(operation=Operation.CREATE, fields=newer.fields))
-            return replace(newer, operation=Operation.CREATE)
-        return newer
+    async def repeat(self, connection: Connection, item: WorkItem, *, holder: str, read: Seen) -> bool:
+        """A stale version token, and none of the approved fields changed: once more with the new token.
 
-    async def _cancel(
-        self, connection: Connection, item: WorkItem, code: str, now: datetime, by: str | None = None
-    ) -> WorkItem:
-        done = await store.finish(connection, item, SyncState.CANCELLED, now=now, code=code)
-        await publish(connection, self._say.cancelled(done, now, superseded_by=by))
-        return done
+        False: it was tried often enough (contract: three times), or the answer comes too late.
+        """
+        return await self._settlement.repeat(connection, item, holder=holder, read=read)
 
     async def claim(self, connection: Connection, tenant: str, *, holder: str, limit: int) -> list[WorkItem]:
         """Take what may go now, in order of rank and approval, and put it in flight under ``holder``.
@@ -151,7 +114,7 @@ class WorkQueue:
             return replace(started, link=link)
         planned = plan(item, link)
         if isinstance(planned, Failed):
-            await self._fail(connection, item, planned, now)
+            await self._settlement.fail(connection, item, planned, now)
             return None
         if not await self._references_ready(connection, item, now):
             return None
@@ -161,7 +124,7 @@ class WorkQueue:
         await publish(connection, self._say.started(started, now))
         if link is not None and planned.changes_nothing and item.resync_of is None:
             there = Succeeded(quickbooks_id=link.quickbooks_id, token=link.token, returned=link.returned)
-            await self._succeed(connection, started, there, now, None)
+            await self._settlement.succeed(connection, started, there, now)
             return None
         entity = await resolve(connection, item.tenant, parse_entity(item.data))
         return replace(started, operation=planned.operation, fields=planned.fields, entity=entity, link=link)
@@ -191,7 +154,9 @@ class WorkQueue:
         if result.standing is Standing.UNKNOWN:
             if now - item.approved_at >= GRACE:
                 why = f"It refers to {result.on.kind.label} {result.on.app_id}, which was never sent."
-                await self._fail(connection, item, Failed(code="QS-REFERENCE-UNKNOWN", message=why), now)
+                await self._settlement.fail(
+                    connection, item, Failed(code="QS-REFERENCE-UNKNOWN", message=why), now
+                )
             return False
         await self._wait_for(connection, item, result.on, now)
         return False
@@ -214,20 +179,6 @@ class WorkQueue:
             available_at=now + UNTIL_RELEASED,
         )
         await publish(connection, self._say.waiting(waiting, now, waits_for=on))
-
-    async def _fail(
-        self,
-        connection: Connection,
-        item: WorkItem,
-        failed: Failed,
-        now: datetime,
-        technical: Json | None = None,
-    ) -> WorkItem:
-        done = await store.finish(
-            connection, item, SyncState.FAILED, now=now, code=failed.code, message=failed.message
-        )
-        await publish(connection, self._say.failed(done, now, technical))
-        return done
 
     async def held(self, connection: Connection, tenant: str, holder: str) -> list[WorkItem]:
         """What a holder has in flight towards QuickBooks, as it was claimed."""
@@ -254,178 +205,6 @@ class WorkQueue:
         await store.lock(connection, tenant)
         rows = await connection.fetch(store.QUERIES["hand_to"], tenant, sync_ids, holder)
         return [store.work_item(row) for row in rows]
-
-    async def settle(
-        self,
-        connection: Connection,
-        item: WorkItem,
-        outcome: Outcome,
-        *,
-        holder: str,
-        technical: Json | None = None,
-    ) -> bool:
-        """Record what became of a claimed item. False: a late answer of a former holder, nothing changed."""
-        await store.lock(connection, item.tenant)
-        now = self._clock.now()
-        current = await store.get(connection, item.tenant, item.sync_id)
-        if current is None or current.state is not SyncState.IN_FLIGHT or current.holder != holder:
-            return False
-        match outcome:
-            case Succeeded():
-                await self._succeed(connection, current, outcome, now, technical)
-            case Failed():
-                await self._fail(connection, current, outcome, now, technical)
-            case Waiting():
-                await self._wait(connection, current, outcome, now, technical)
-            case Cancelled():
-                done = await store.finish(
-                    connection,
-                    current,
-                    SyncState.CANCELLED,
-                    now=now,
-                    code=outcome.code,
-                    message=outcome.message,
-                )
-                await publish(connection, self._say.cancelled(done, now))
-            case NotProcessed():
-                await store.put_back(connection, current, at=now)
-            case Unknown():
-                doubted = await store.doubt(connection, current, since=now, message=outcome.message)
-                await publish(connection, self._say.started(doubted, now, technical))
-            case HandedOver():
-                await self._hand_over(connection, current, outcome, now)
-        return True
-
-    async def repeat(self, connection: Connection, item: WorkItem, *, holder: str, link: Seen) -> bool:
-        """A stale version token, and none of the approved fields changed: once more with the new token.
-
-        False: it was tried often enough, or the answer comes too late.
-        """
-        await store.lock(connection, item.tenant)
-        current = await store.get(connection, item.tenant, item.sync_id)
-        if current is None or current.state is not SyncState.IN_FLIGHT or current.holder != holder:
-            return False
-        if current.repeats >= MAX_REPEATS:
-            return False
-        await connection.execute(
-            store.QUERIES["set_token"], item.tenant, item.kind.value, link.quickbooks_id, link.token
-        )
-        await store.repeat(connection, current, at=self._clock.now())
-        return True
-
-    async def _wait(
-        self,
-        connection: Connection,
-        item: WorkItem,
-        outcome: Waiting,
-        now: datetime,
-        technical: Json | None,
-    ) -> None:
-        waiting = await store.wait(
-            connection,
-            item,
-            code=outcome.code,
-            message=outcome.message,
-            retry_at=outcome.retry_at,
-            waits_for=None,
-            available_at=outcome.retry_at or now,
-        )
-        await publish(
-            connection, self._say.waiting(waiting, now, retry_at=outcome.retry_at, technical=technical)
-        )
-
-    async def _succeed(
-        self,
-        connection: Connection,
-        item: WorkItem,
-        outcome: Succeeded,
-        now: datetime,
-        technical: Json | None,
-    ) -> None:
-        warnings = outcome.warnings
-        returned = outcome.returned or {}
-        removed = item.operation is Operation.DELETE
-        if item.direction is Direction.EXPORT and not removed:
-            found = total_warning(item.data, returned)
-            warnings = (*warnings, *([found] if found else []))
-        first: Warned | None = warnings[0] if warnings else None
-        done = await store.finish(
-            connection,
-            item,
-            SyncState.SUCCEEDED,
-            now=now,
-            code=first.code if first else None,
-            message=first.message if first else None,
-            quickbooks_id=outcome.quickbooks_id,
-        )
-        if removed:
-            await self._forget(connection, done, now)
-        elif done.key is not None:
-            await self._remember(connection, done, outcome, now)
-            await store.release(connection, done.key, tenant=done.tenant, at=now)
-        await publish(
-            connection,
-            self._say.succeeded(done, now, warnings=warnings, snapshot=returned, technical=technical),
-        )
-
-    async def _remember(
-        self, connection: Connection, item: WorkItem, outcome: Succeeded, now: datetime
-    ) -> None:
-        assert item.key is not None
-        before = await store.get_link(connection, item.tenant, item.key)
-        returned = outcome.returned or (before.returned if before else {})
-        created = item.operation is Operation.CREATE and item.direction is Direction.EXPORT
-        link = await store.put_link(
-            connection,
-            LinkRow(
-                tenant=item.tenant,
-                kind=item.kind,
-                app_id=item.key.app_id,
-                quickbooks_id=outcome.quickbooks_id,
-                version=0,
-                token=outcome.token,
-                sent=item.data if item.operation is not Operation.LINK else (before.sent if before else {}),
-                returned=returned,
-                sync_id=item.sync_id,
-                entity_seq=item.entity_seq,
-                create_sync_id=item.sync_id if created else None,
-            ),
-        )
-        record = Seen(kind=item.kind, quickbooks_id=link.quickbooks_id, token=link.token, entity=returned)
-        await store.put_seen(connection, item.tenant, record)
-        await publish(connection, self._say.link_created(link, now))
-
-    async def _forget(self, connection: Connection, item: WorkItem, now: datetime) -> None:
-        assert item.key is not None
-        gone = await store.drop_link(connection, item.tenant, item.key)
-        if gone is None:
-            return
-        record = Seen(kind=gone.kind, quickbooks_id=gone.quickbooks_id, deleted=True)
-        version = await store.put_seen(connection, item.tenant, record)
-        await publish(
-            connection,
-            self._say.link_cleared(gone, now, version=version, by="qbsync", why="deleted in QuickBooks"),
-        )
-
-    async def _hand_over(
-        self, connection: Connection, item: WorkItem, outcome: HandedOver, now: datetime
-    ) -> None:
-        waiting = await store.await_app(connection, item, since=now, entity=outcome.entity)
-        assert item.quickbooks_id is not None
-        await publish(
-            connection,
-            EntityImported(
-                **self._say.stamp(item.tenant, now),
-                sync_id=item.sync_id,
-                kind=item.kind,
-                quickbooks_id=item.quickbooks_id,
-                app_id=item.app_id,
-                entity=outcome.entity,
-                changed=outcome.changed,
-                deleted=item.operation in (Operation.DELETE, Operation.DEACTIVATE, Operation.VOID),
-            ),
-        )
-        await publish(connection, self._say.started(waiting, now))
 
     async def has_work(self, connection: Connection, tenant: str) -> bool:
         """Whether anything may go now, or is in flight towards QuickBooks."""
