@@ -53,6 +53,8 @@ class EmbeddedNats:
     life of this object.
     """
 
+    name = "nats"
+
     def __init__(self, data: Path, port: int | None = None, *, sync_interval: str = "always") -> None:
         self.data = data.absolute()
         self.port = port or free_port()
@@ -99,6 +101,14 @@ class EmbeddedNats:
         )
         self._pid_file.write_text(str(self.pid), encoding="ascii")
         self._wait_until_ready(time.monotonic() + START_SECONDS)
+
+    def ready(self) -> bool:
+        """Whether it takes connections: `start` returns only then."""
+        return self.running
+
+    def last_words(self) -> str:
+        """The end of its log, for messages."""
+        return self._server.log_tail()
 
     def stop(self) -> None:
         """Shut down cleanly; with thousands of consumers that takes more than ten seconds."""

@@ -102,6 +102,8 @@ class EmbeddedPostgres:
     `settings` go over SETTINGS (tests may set `fsync` to `off`).
     """
 
+    name = "postgres"
+
     def __init__(
         self, data: Path, port: int | None = None, *, settings: Mapping[str, str] | None = None
     ) -> None:
@@ -142,6 +144,14 @@ class EmbeddedPostgres:
         self._end_leftover()
         self._launch_until_ready(time.monotonic() + START_SECONDS)
         self._make_database()
+
+    def ready(self) -> bool:
+        """Whether it takes connections: `start` returns only then."""
+        return self.running
+
+    def last_words(self) -> str:
+        """The end of its log, for messages."""
+        return self._server.log_tail()
 
     def stop(self) -> None:
         """Fast shutdown: connections are closed, everything committed is kept."""

@@ -1,0 +1,92 @@
+"""The settings that `qbsync up` hands to the programs it starts. What the user has set himself wins."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from qbsync_local.catalogue import SandboxSpec, ServiceSpec
+from qbsync_local.embedded.process import free_port, port_is_free
+from qbsync_local.local_secrets import LocalSecrets
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where everything is: ports by program name, and the servers' addresses."""
+
+    data: Path
+    ports: Mapping[str, int]
+    database_url: str
+    nats_url: str
+    secrets: LocalSecrets
+
+    def address(self, name: str) -> str:
+        """The base URL of a program on this machine."""
+        return f"http://{HOST}:{self.ports[name]}"
+
+
+def choose_ports(specs: tuple[ServiceSpec | SandboxSpec, ...], port_base: int) -> dict[str, int]:
+    """Port base plus offset for each program, or any free port where that one is taken."""
+    wanted = {spec.name: port_base + spec.offset for spec in specs}
+    return {name: port if port_is_free(port) else free_port() for name, port in wanted.items()}
+
+
+def public_url(spec: ServiceSpec, where: Surroundings) -> str:
+    """The service's outside address: QBSYNC_<setting>_URL if the user set it, else its address here."""
+    return os.environ.get(f"QBSYNC_{spec.setting}_URL", where.address(spec.name))
+
+
+def common(
+    services: tuple[ServiceSpec, ...], sandbox: tuple[SandboxSpec, ...], where: Surroundings
+) -> dict[str, str]:
+    """The settings that all programs share."""
+    secrets = where.secrets
+    settings = {
+        "QBSYNC_DATABASE_URL": where.database_url,
+        "QBSYNC_NATS_URL": where.nats_url,
+        "QBSYNC_JWT_KEY": secrets.jwt_key,
+        "QBSYNC_ENCRYPTION_KEYS": secrets.encryption_keys,
+        "QBSYNC_LOG_FORMAT": "console",
+        "QBSYNC_DATA": str(where.data),
+        **{f"QBSYNC_{spec.setting}_URL": where.address(spec.name) for spec in services},
+    }
+    for spec in sandbox:
+        settings[f"QBSYNC_SANDBOX_{spec.name.upper()}_URL"] = where.address(spec.name)
+        settings[f"QBSYNC_SANDBOX_{spec.name.upper()}_PORT"] = str(where.ports[spec.name])
+    if any(spec.name == "online" for spec in sandbox):
+        online = where.address("online")
+        settings |= {
+            "QBSYNC_QBO_API_URL": online,
+            "QBSYNC_INTUIT_DISCOVERY_URL": f"{online}/.well-known/openid_configuration",
+            "QBSYNC_INTUIT_CLIENT_ID": secrets.intuit_client_id,
+            "QBSYNC_INTUIT_CLIENT_SECRET": secrets.intuit_client_secret,
+            "QBSYNC_INTUIT_WEBHOOK_VERIFIER": secrets.intuit_webhook_verifier,
+        }
+    return {name: value for name, value in settings.items() if not is_set(name)}
+
+
+def is_set(name: str) -> bool:
+    """Whether the user has set this, itself or as a file."""
+    return name in os.environ or f"{name}_FILE" in os.environ
+
+
+def for_service(spec: ServiceSpec, shared: Mapping[str, str], where: Surroundings) -> dict[str, str]:
+    """The environment of one service."""
+    own = {
+        "QBSYNC_HOST": HOST,
+        "QBSYNC_PORT": str(where.ports[spec.name]),
+        "QBSYNC_PUBLIC_URL": public_url(spec, where),
+    }
+    return {**os.environ, **shared, **own}
+
+
+def for_sandbox(spec: SandboxSpec, shared: Mapping[str, str], where: Surroundings) -> dict[str, str]:
+    """The environment of one program of the sandbox: host, port and a folder of its own below the data directory."""
+    own = {
+        "QBSYNC_HOST": HOST,
+        "QBSYNC_PORT": str(where.ports[spec.name]),
+        "QBSYNC_SANDBOX_DATA": str(where.data / "sandbox" / spec.name),
+    }
+    return {**os.environ, **shared, **own}
