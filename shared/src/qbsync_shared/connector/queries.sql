@@ -240,6 +240,13 @@ select * from seen_entity
  order by quickbooks_id
  limit 20
 
+-- name: find_entry
+-- The id of an entry of one of QuickBooks' lists by its name or full name.
+select quickbooks_id from seen_entity
+ where tenant_id = $1 and kind = $2 and not deleted and lower(entity ->> 'name') = lower($3)
+ order by quickbooks_id
+ limit 1
+
 -- name: seen_ids
 -- Every record of a kind that is believed to exist, for finding deletions.
 select quickbooks_id from seen_entity where tenant_id = $1 and kind = $2 and not deleted

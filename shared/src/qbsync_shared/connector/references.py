@@ -8,6 +8,7 @@ from qbsync_shared.entities import Entity, Reference
 from qbsync_shared.entities.base import Part
 from qbsync_shared.ids import EntityKey
 from qbsync_shared.kinds import Kind
+from qbsync_shared.outcomes import Failed
 from qbsync_shared.postgres import Connection
 
 P = TypeVar("P", bound=Part)
@@ -37,6 +38,35 @@ async def name_app_ids(connection: Connection, tenant: str, entity: Entity) -> E
         return reference.model_copy(update={"app_id": app_id}) if app_id else reference
 
     return _rewrite(entity, entity.refers_to, fill)
+
+
+async def resolve_lists(connection: Connection, tenant: str, entity: Entity) -> Entity | Failed:
+    """The entity with QuickBooks' id in every reference to one of its lists.
+
+    Names are looked up in what was read of QuickBooks, through the tenant's mappings; case does not matter.
+    """
+    row = await connection.fetchrow(store.QUERIES["get_tenant"], tenant)
+    mapped = {(one["kind"], one["app_name"]): one for one in (row["mappings"] if row else [])}
+    found: dict[tuple[Kind, str], str] = {}
+    for path, kind, reference in entity.list_entries():
+        if reference.quickbooks_id or not reference.name:
+            continue
+        mapping = mapped.get((kind.value, reference.name), {})
+        name = mapping.get("quickbooks_name") or reference.name
+        entry = mapping.get("quickbooks_id") or await connection.fetchval(
+            store.QUERIES["find_entry"], tenant, kind.value, name
+        )
+        if entry is None:
+            field = path.replace("class_", "class").replace("_", " ").replace("lines.", "line ")
+            why = f"QuickBooks has no {kind.label} “{name}” (field: {field})."
+            return Failed(code="QS-NOT-MAPPED", message=why)
+        found[kind, reference.name] = entry
+
+    def fill(kind: Kind, reference: Reference) -> Reference:
+        entry = found.get((kind, reference.name)) if reference.name else None
+        return reference.model_copy(update={"quickbooks_id": entry}) if entry else reference
+
+    return _rewrite(entity, entity.uses_lists, fill)
 
 
 def _rewrite(entity: Entity, paths: dict[str, Kind], change: Change) -> Entity:

@@ -59,6 +59,9 @@ class Entity(Part):
     refers_to: ClassVar[dict[str, Kind]] = {}
     """Field (``customer``, ``lines.item``) -> kind of the record that it refers to by app id."""
 
+    uses_lists: ClassVar[dict[str, Kind]] = {}
+    """Field (``terms``, ``lines.tax_code``) -> which of QuickBooks' own lists it names an entry of."""
+
     app_id: AppId | None = None
     revision: Revision | None = None
 
@@ -84,6 +87,12 @@ class Entity(Part):
     def references(self) -> Iterator[tuple[str, Kind, Reference]]:
         """Every reference to a record of the app: field, kind, reference."""
         for path, kind in self.refers_to.items():
+            for reference in _walk(self, path.split(".")):
+                yield path, kind, reference
+
+    def list_entries(self) -> Iterator[tuple[str, Kind, Reference]]:
+        """Every reference to an entry of one of QuickBooks' lists: field, kind, reference."""
+        for path, kind in self.uses_lists.items():
             for reference in _walk(self, path.split(".")):
                 yield path, kind, reference
 

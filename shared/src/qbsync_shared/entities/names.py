@@ -30,6 +30,8 @@ class _Contact(Entity):
 class Customer(_Contact):
     """Somebody who buys."""
 
+    uses_lists = {"terms": Kind.TERM, "tax_code": Kind.TAX_CODE}  # noqa: RUF012 - declared as ClassVar in the base
+
     kind: Literal[Kind.CUSTOMER] = Kind.CUSTOMER
     shipping_address: Address | None = None
     terms: Reference | None = None
@@ -54,6 +56,8 @@ class Job(_Contact):
 
 class Vendor(_Contact):
     """Somebody who sells to the company."""
+
+    uses_lists = {"terms": Kind.TERM}  # noqa: RUF012
 
     kind: Literal[Kind.VENDOR] = Kind.VENDOR
     terms: Reference | None = None
@@ -81,6 +85,13 @@ class ItemType(StrEnum):
 
 class Item(Entity):
     """A service, product or charge."""
+
+    uses_lists = {  # noqa: RUF012
+        "income_account": Kind.ACCOUNT,
+        "expense_account": Kind.ACCOUNT,
+        "asset_account": Kind.ACCOUNT,
+        "tax_code": Kind.TAX_CODE,
+    }
 
     kind: Literal[Kind.ITEM] = Kind.ITEM
     type: ItemType

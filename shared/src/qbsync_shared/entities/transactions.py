@@ -11,6 +11,9 @@ from qbsync_shared.kinds import Kind
 from qbsync_shared.money import Money, Quantity
 
 CUSTOMER_AND_ITEMS = {"customer": Kind.CUSTOMER, "job": Kind.JOB, "lines.item": Kind.ITEM}
+SALES_LISTS = {"class_": Kind.CLASS, "lines.tax_code": Kind.TAX_CODE, "lines.class_": Kind.CLASS}
+PURCHASE_LISTS = {"terms": Kind.TERM, "lines.account": Kind.ACCOUNT, "lines.class_": Kind.CLASS}
+RECEIPT_LISTS = {**SALES_LISTS, "method": Kind.PAYMENT_METHOD, "deposit_to": Kind.ACCOUNT}
 VENDOR_AND_ITEMS = {
     "vendor": Kind.VENDOR,
     "lines.item": Kind.ITEM,
@@ -60,6 +63,7 @@ class _Transaction(Entity):
 
 class _Sale(_Transaction):
     refers_to = CUSTOMER_AND_ITEMS
+    uses_lists = SALES_LISTS
 
     customer: Reference
     job: Reference | None = None
@@ -80,6 +84,8 @@ class _Sale(_Transaction):
 class Invoice(_Sale):
     """What a customer owes."""
 
+    uses_lists = {**SALES_LISTS, "terms": Kind.TERM}  # noqa: RUF012
+
     kind: Literal[Kind.INVOICE] = Kind.INVOICE
     due_date: dt.date | None = None
     terms: Reference | None = None
@@ -89,6 +95,8 @@ class Invoice(_Sale):
 class Estimate(_Sale):
     """What a customer would owe."""
 
+    uses_lists = {**SALES_LISTS, "terms": Kind.TERM}  # noqa: RUF012
+
     kind: Literal[Kind.ESTIMATE] = Kind.ESTIMATE
     due_date: dt.date | None = None
     terms: Reference | None = None
@@ -97,6 +105,8 @@ class Estimate(_Sale):
 
 class SalesReceipt(_Sale):
     """A sale paid at once."""
+
+    uses_lists = RECEIPT_LISTS
 
     kind: Literal[Kind.SALES_RECEIPT] = Kind.SALES_RECEIPT
     method: Reference | None = None
@@ -113,6 +123,8 @@ class CreditMemo(_Sale):
 
 class RefundReceipt(_Sale):
     """Money given back; Online only."""
+
+    uses_lists = RECEIPT_LISTS
 
     kind: Literal[Kind.REFUND_RECEIPT] = Kind.REFUND_RECEIPT
     method: Reference | None = None
@@ -131,6 +143,8 @@ class Payment(_Transaction):
 
     refers_to = {"customer": Kind.CUSTOMER, "job": Kind.JOB, "applied.invoice": Kind.INVOICE}  # noqa: RUF012
 
+    uses_lists = {"method": Kind.PAYMENT_METHOD, "deposit_to": Kind.ACCOUNT}  # noqa: RUF012
+
     kind: Literal[Kind.PAYMENT] = Kind.PAYMENT
     customer: Reference
     job: Reference | None = None
@@ -146,6 +160,7 @@ class Payment(_Transaction):
 
 class _Purchase(_Transaction):
     refers_to = VENDOR_AND_ITEMS
+    uses_lists = PURCHASE_LISTS
 
     vendor: Reference
     due_date: dt.date | None = None
@@ -183,6 +198,8 @@ class TimeEntry(Entity):
         "job": Kind.JOB,
         "item": Kind.ITEM,
     }
+
+    uses_lists = {"class_": Kind.CLASS}  # noqa: RUF012
 
     kind: Literal[Kind.TIME_ENTRY] = Kind.TIME_ENTRY
     date: dt.date
