@@ -5,7 +5,7 @@ from typing import Annotated
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Form
-from starlette.datastructures import Headers
+from starlette.datastructures import FormData, Headers
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,12 +15,18 @@ from qbsync_shared.web.auth import COOKIE, Principal, Refusal, Tokens
 from qbsync_shared.web.layout import THEME_COOKIE, THEMES, Link, Page, Pages, is_fragment
 
 _LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
+MOST_FIELDS = 20_000
 _YEAR = 365 * 24 * 3600
 
 
 def is_local_path(path: str) -> bool:
     """Whether a path stays on this host: one leading slash, no backslash, no white space or control character."""
     return _LOCAL_PATH.fullmatch(path) is not None
+
+
+async def read_form(request: Request) -> FormData:
+    """The fields of a form, up to 20,000: Starlette's own limit of 1,000 is less than a long review has rows."""
+    return await request.form(max_fields=MOST_FIELDS)
 
 
 class Sessions:
@@ -79,7 +85,7 @@ def _is_form(headers: Headers) -> bool:
 async def _form_field(scope: Scope, headers: Headers, body: bytes) -> str | None:
     if headers["content-type"].lower().startswith("application/x-www-form-urlencoded"):
         return parse_qs(body.decode("latin-1"), max_num_fields=None).get(csrf.FIELD, [None])[-1]
-    async with Request(scope, _replay(body)).form() as form:
+    async with Request(scope, _replay(body)).form(max_fields=MOST_FIELDS) as form:
         value = form.get(csrf.FIELD)
         return value if isinstance(value, str) else None
 

@@ -91,13 +91,13 @@ class Hints:
         Whatever was said before it listened is unknown, so all open pages are told to look.
         """
         connection = await asyncpg.connect(url)
-        lost = asyncio.get_running_loop().create_future()
+        lost = asyncio.Event()
         try:
-            connection.add_termination_listener(lambda _: lost.cancelled() or lost.set_result(None))
+            connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(f"{CHANNEL}_{self._schema}", self._heard)
             for tenant in list(self._pages):
                 self.tell(tenant, "counts")
-            await lost
+            await lost.wait()
             raise ConnectionError("PostgreSQL closed the connection that listens for hints")
         finally:
             await connection.close()
