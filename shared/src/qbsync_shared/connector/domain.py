@@ -219,6 +219,16 @@ def total_warning(entity: Json, returned: Json) -> Warned | None:
     )
 
 
+def line_ids(link: LinkRow | None) -> dict[str, str]:
+    """The app's line id -> QuickBooks' id of the same line, by their places at the last sync."""
+    if link is None:
+        return {}
+    sent, returned = link.sent.get("lines", []), link.returned.get("lines", [])
+    if len(sent) != len(returned):
+        return {}
+    return {mine["line_id"]: theirs["line_id"] for mine, theirs in zip(sent, returned, strict=True)}
+
+
 def without_quickbooks_ids(entity: Json) -> Json:
     """An imported entity as the app would hand it over: references to its records by app id alone."""
 
