@@ -1,0 +1,135 @@
+"""What came back: an entity, a list, or a fault in any of the shapes that were recorded.
+
+Shapes (qbo-api, faults): ``Fault`` or ``fault``, ``Error`` or ``error``, HTTP 200 with a Fault, XML although JSON was
+asked for, malformed XML, or a body that is none of it. Codes are text with leading zeros: never numbers.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+Json = dict[str, Any]
+
+_XML_ERROR = re.compile(r'<Error\b[^>]*\bcode="(?P<code>[^"]*)"[^>]*>(?P<inner>.*?)</Error>', re.DOTALL)
+_XML_TYPE = re.compile(r'<Fault\b[^>]*\btype="(?P<type>[^"]*)"')
+_XML_TEXT = re.compile(r"<(?P<tag>Message|Detail)>(?P<text>.*?)</(?P=tag)>", re.DOTALL)
+_THROTTLE = re.compile(r"ThrottleExceeded|errorCode=003001")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """The first error of a fault; QuickBooks often tells only that one."""
+
+    code: str
+    message: str
+    detail: str = ""
+    element: str = ""
+    type: str = ""
+
+    @property
+    def text(self) -> str:
+        """QuickBooks' own words, once each."""
+        parts = [self.message, self.detail if self.detail != self.message else "", self.element]
+        return ": ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One answer. ``fault`` is None exactly where the call did what it was asked to do."""
+
+    status: int
+    body: Json = field(default_factory=dict)
+    fault: Fault | None = None
+    intuit_tid: str = ""
+    retry_after: float | None = None
+
+    def entity(self, resource: str) -> Json:
+        """The entity that a write or read returned."""
+        found: Json = self.body.get(resource) or {}
+        return found
+
+    def rows(self, resource: str) -> list[Json]:
+        """The entities that a query returned."""
+        rows: list[Json] = (self.body.get("QueryResponse") or {}).get(resource, [])
+        return rows
+
+
+def read_answer(status: int, content: bytes, headers: Any) -> Answer:
+    """Read an HTTP answer of QuickBooks Online; never raises, whatever the body holds."""
+    tid = headers.get("intuit_tid", "") or headers.get("intuit-tid", "")
+    retry_after = _seconds(headers.get("retry-after"))
+    body = _json(content)
+    if body is not None:
+        fault = fault_of(body) or _by_status(status, "")
+        return Answer(status=status, body=body, fault=fault, intuit_tid=tid, retry_after=retry_after)
+    text = content.decode("utf-8", "replace")
+    fault = _xml_fault(text) or _by_status(status, text) or _unreadable(status)
+    return Answer(status=status, fault=fault, intuit_tid=tid, retry_after=retry_after)
+
+
+def fault_of(body: Json) -> Fault | None:
+    """The fault of a JSON body, or of one member of a batch."""
+    fault = body.get("Fault") or body.get("fault")
+    if not isinstance(fault, dict):
+        return None
+    errors = fault.get("Error") or fault.get("error") or [{}]
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    lower = {str(key).lower(): value for key, value in first.items()}
+    message = str(lower.get("message") or "")
+    code = str(lower.get("code") or "")
+    if _THROTTLE.search(message):
+        code = "003001"
+    return Fault(
+        code=code,
+        message=message,
+        detail=str(lower.get("detail") or ""),
+        element=str(lower.get("element") or ""),
+        type=str(fault.get("type") or ""),
+    )
+
+
+def _json(content: bytes) -> Json | None:
+    try:
+        body = json.loads(content, parse_float=Decimal)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _xml_fault(text: str) -> Fault | None:
+    """An XML fault, read with patterns because recorded ones are not always well-formed."""
+    found = _XML_ERROR.search(text)
+    if found is None:
+        return (
+            Fault(code="003001", message="ThrottleExceeded", type="SERVICE")
+            if _THROTTLE.search(text)
+            else None
+        )
+    parts = {match["tag"]: match["text"].strip() for match in _XML_TEXT.finditer(found["inner"])}
+    type_ = _XML_TYPE.search(text)
+    message = parts.get("Message", "")
+    code = "003001" if _THROTTLE.search(message) else found["code"]
+    return Fault(
+        code=code, message=message, detail=parts.get("Detail", ""), type=type_["type"] if type_ else ""
+    )
+
+
+def _by_status(status: int, text: str) -> Fault | None:
+    if status < 400:
+        return None
+    if status == 429:
+        return Fault(code="003001", message="ThrottleExceeded", type="SERVICE")
+    return Fault(code=f"HTTP {status}", message=f"QuickBooks answered with HTTP {status}.", detail=text[:200])
+
+
+def _unreadable(status: int) -> Fault:
+    return Fault(code=f"HTTP {status}", message="QuickBooks' answer could not be read.")
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

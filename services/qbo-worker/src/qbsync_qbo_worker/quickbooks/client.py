@@ -1,0 +1,110 @@
+"""The only module that talks HTTP to QuickBooks Online."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import simplejson
+
+from qbsync_qbo_worker.quickbooks.answers import Answer, Json, read_answer
+
+# Intuit gives up on a call after 120 s; waiting longer cannot help.
+TIMEOUT = httpx.Timeout(connect=5.0, read=125.0, write=30.0, pool=10.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call as it is stored before it goes out: the same path, requestid and body again, or none.
+
+    ``body`` is exact bytes. ``requestid`` is unique per company, at most 50 characters (36 for a batch).
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    requestid: str | None = None
+
+
+def encode(payload: Json) -> bytes:
+    """JSON with Decimals written as exact numbers."""
+    text: str = simplejson.dumps(payload, use_decimal=True, separators=(",", ":"), sort_keys=True)
+    return text.encode()
+
+
+def write_call(
+    resource: str, payload: Json, *, requestid: str, operation: str | None = None, include: str | None = None
+) -> Call:
+    """A create, update, void or delete of one entity."""
+    query = [("operation", operation)] if operation else []
+    if include:
+        query.append(("include", include))
+    return Call(
+        method="POST",
+        path=resource.lower(),
+        query=tuple((key, value) for key, value in query if value),
+        body=encode(payload),
+        requestid=requestid,
+    )
+
+
+def read_call(resource: str, quickbooks_id: str) -> Call:
+    """Read one entity."""
+    return Call(method="GET", path=f"{resource.lower()}/{quote(quickbooks_id, safe='')}")
+
+
+def query_call(statement: str) -> Call:
+    """A query in QuickBooks' language; at most 1,000 rows come back."""
+    return Call(method="GET", path="query", query=(("query", statement),))
+
+
+def literal(text: str) -> str:
+    """A text in a query: quoted, quotes and backslashes escaped."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+class QuickBooksClient:
+    """Sends calls of any company over one pool of connections."""
+
+    def __init__(
+        self, base_url: str, *, minorversion: str, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self._minorversion = minorversion
+        self._http = httpx.AsyncClient(
+            base_url=base_url,
+            timeout=TIMEOUT,
+            transport=transport,
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=50),
+            follow_redirects=False,
+        )
+
+    async def send(self, realm: str, token: str, call: Call) -> Answer:
+        """Make a call.
+
+        Raises:
+            httpx.HTTPError: no whole answer came; whether QuickBooks applied the call is unknown, unless the
+                connection was never made (``httpx.ConnectError``, ``httpx.ConnectTimeout``, ``httpx.PoolTimeout``).
+        """
+        params: list[tuple[str, str | int | float | bool | None]] = [
+            *call.query,
+            ("minorversion", self._minorversion),
+        ]
+        if call.requestid:
+            params.append(("requestid", call.requestid))
+        headers: dict[str, Any] = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        if call.body:
+            headers["Content-Type"] = "application/json"
+        response = await self._http.request(
+            call.method,
+            f"/v3/company/{quote(realm, safe='')}/{call.path}",
+            params=httpx.QueryParams(params),
+            content=call.body or None,
+            headers=headers,
+        )
+        return read_answer(response.status_code, response.content, response.headers)
+
+    async def aclose(self) -> None:
+        """Close the pool."""
+        await self._http.aclose()
