@@ -1,0 +1,50 @@
+"""Wires the simulated QuickBooks Online into one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from fastapi import FastAPI
+from starlette.responses import Response
+
+from qbsync_local.sandbox.online.api import api_routes
+from qbsync_local.sandbox.online.control import control_routes
+from qbsync_local.sandbox.online.oauth import oauth_routes
+from qbsync_local.sandbox.online.pages import page_routes
+from qbsync_local.sandbox.online.settings import OnlineSettings
+from qbsync_local.sandbox.online.store import Clock, Store
+from qbsync_local.sandbox.online.tokens import Tokens
+from qbsync_local.sandbox.online.traffic import Traffic
+
+
+def build(settings: OnlineSettings, *, clock: Clock = lambda: datetime.now(UTC)) -> FastAPI:
+    """The application with its store open. All handlers run on one event loop, so the books need no locks."""
+    store = Store(settings.database, clock)
+    tokens, traffic = Tokens(store), Traffic(store)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        store.close()
+
+    app = FastAPI(title="QuickBooks Online (simulated)", lifespan=lifespan)
+    stylesheet = (
+        files("qbsync_local.sandbox.online").joinpath("static/online.css").read_text(encoding="utf-8")
+    )
+
+    @app.get("/static/online.css", include_in_schema=False)
+    async def style() -> Response:
+        return Response(stylesheet, media_type="text/css")
+
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    app.include_router(control_routes(store, tokens, traffic))
+    app.include_router(oauth_routes(store, tokens, traffic, settings))
+    app.include_router(api_routes(store, tokens, traffic))
+    app.include_router(page_routes(store))
+    return app
