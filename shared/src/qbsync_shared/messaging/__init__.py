@@ -1,0 +1,15 @@
+"""Messages between services: outbox, relay, broker, inbox, dead letters, streams."""
+
+from qbsync_shared.messaging.outbox import MessageTooLargeError, publish
+from qbsync_shared.messaging.streams import Change, ShrinkRefusedError, provision
+from qbsync_shared.messaging.subscriptions import Subscription, TransientError
+
+__all__ = [
+    "Change",
+    "MessageTooLargeError",
+    "ShrinkRefusedError",
+    "Subscription",
+    "TransientError",
+    "provision",
+    "publish",
+]

@@ -1,0 +1,96 @@
+"""The outbox: what a transaction says is written in that transaction and published after its commit."""
+
+from contextvars import ContextVar
+from urllib.parse import quote
+
+from opentelemetry import propagate
+
+from qbsync_shared import subjects
+from qbsync_shared.messages import CONTRACT_VERSION, Message
+from qbsync_shared.postgres import Connection, Queries
+
+QUERIES = Queries.load("qbsync_shared.messaging")
+
+LARGEST_PAYLOAD = 960_000
+"""Bytes of a body. NATS takes 1 MiB with headers by default; more is refused here, where the caller learns of it."""
+
+CURRENT_EVENT: ContextVar[str | None] = ContextVar("qbsync_current_event", default=None)
+"""The event that is being handled: the cause of what is said meanwhile."""
+
+
+class MessageTooLargeError(ValueError):
+    """A message is larger than NATS would take."""
+
+
+async def publish(connection: Connection, message: Message, *, caused_by: str | None = None) -> None:
+    """Say `message` when the caller's transaction commits; after a rollback it was never said.
+
+    The relay publishes in the order of commits per tenant, at least once; consumers drop what they know.
+
+    Args:
+        connection: in a transaction of ``database.tenant(message.tenant)``.
+        message: any message of the contract; its id becomes ``ce-id`` and ``Nats-Msg-Id``.
+        caused_by: id of the event or command that led to it; while a message is handled, that message's id.
+
+    Raises:
+        MessageTooLargeError: more than LARGEST_PAYLOAD bytes.
+    """
+    payload = message.encode()
+    if len(payload) > LARGEST_PAYLOAD:
+        raise MessageTooLargeError(
+            f"{message.ce_type()} has {len(payload)} bytes; at most {LARGEST_PAYLOAD} can be sent"
+        )
+    headers = event_headers(message, caused_by=caused_by or CURRENT_EVENT.get())
+    await enqueue(
+        connection,
+        event_id=message.id,
+        tenant=message.tenant,
+        stream=stream_of(message.noun),
+        subject=message.subject,
+        headers=headers,
+        payload=payload,
+    )
+
+
+async def enqueue(
+    connection: Connection,
+    *,
+    event_id: str,
+    tenant: str,
+    stream: str,
+    subject: str,
+    headers: dict[str, str],
+    payload: bytes,
+) -> None:
+    """Write one outbox row; `event_id` becomes ``Nats-Msg-Id``."""
+    await connection.execute(QUERIES["insert_outbox"], event_id, tenant, stream, subject, headers, payload)
+
+
+def event_headers(message: Message, *, caused_by: str | None) -> dict[str, str]:
+    """The CloudEvents 1.0 headers (binary mode, NATS binding) and the trace; the relay adds ``ce-source``."""
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-id": message.id,
+        "ce-type": message.ce_type(),
+        "ce-time": message.occurred_at.isoformat().replace("+00:00", "Z"),
+        "ce-subject": message.subject,
+        "ce-dataschema": f"schemas/{message.ce_type()}.json",
+        "ce-tenant": message.tenant,
+        "Content-Type": "application/json",
+    }
+    if caused_by is not None:
+        headers["ce-causationid"] = caused_by
+    encoded = {name: quote(value, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~") for name, value in headers.items()}
+    propagate.inject(encoded)
+    return encoded
+
+
+def stream_of(noun: str) -> str:
+    """The stream that holds messages about this noun."""
+    if noun == "command":
+        return subjects.COMMANDS
+    if noun == "tenant":
+        return subjects.TENANTS
+    if noun in subjects.EVENT_NOUNS:
+        return subjects.EVENTS
+    raise ValueError(f"no stream of {CONTRACT_VERSION} holds the noun {noun!r}")
