@@ -1,0 +1,1 @@
+"""The log's own rules: no HTTP, no SQL, no NATS."""
