@@ -1,7 +1,8 @@
 """What both connector services share: the work queue, links, and the rules between them (contract, section 4)."""
 
 from qbsync_shared.connector.domain import LinkRow, Seen, WorkItem, backoff
+from qbsync_shared.connector.imports import judge_import
 from qbsync_shared.connector.links import LinkKeeper
 from qbsync_shared.connector.queue import WorkQueue
 
-__all__ = ["LinkKeeper", "LinkRow", "Seen", "WorkItem", "WorkQueue", "backoff"]
+__all__ = ["LinkKeeper", "LinkRow", "Seen", "WorkItem", "WorkQueue", "backoff", "judge_import"]

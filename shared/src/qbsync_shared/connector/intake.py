@@ -29,6 +29,7 @@ class Intake:
         now = self._clock.now()
         others = await store.of_entity(connection, approved)
         item = await store.add(connection, approved, now=now)
+        await connection.execute(store.QUERIES["wake"], approved.tenant)
         newer = [other for other in others if other.entity_seq > item.entity_seq]
         if newer:
             await self._came_late(connection, item, newer[-1], now)

@@ -43,6 +43,10 @@ returning *
 -- A create that finds an older link becomes an update; an update that replaces a create becomes that create.
 update work_item set operation = $3, fields = $4 where tenant_id = $1 and sync_id = $2 returning *
 
+-- name: wake
+-- Tell the loops of this service, at commit, that a tenant has work.
+select pg_notify('work_' || current_schema(), $1)
+
 -- name: candidates
 -- What may go now: by rank, then in the order of approval, at most one per entity and none beside one in flight.
 select w.* from work_item w
