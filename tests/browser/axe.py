@@ -14,7 +14,7 @@ TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best
 matrix = pytest.mark.parametrize(
     ("theme", "width"),
     [(theme, width) for theme in THEMES for width in WIDTHS],
-    ids=lambda value: str(value),
+    ids=str,
 )
 """Mark a test that takes ``theme`` and ``width``; begin it with :func:`look`."""
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
-
 from tests.browser import chromium
 
 in_browser = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -55,7 +54,9 @@ async def new_context(browser: Browser) -> AsyncIterator[MakeContext]:
     errors: list[str] = []
 
     async def make(**options: Any) -> BrowserContext:
-        context = await browser.new_context(**{"locale": "en-US", "timezone_id": "America/Los_Angeles", **options})
+        context = await browser.new_context(
+            **{"locale": "en-US", "timezone_id": "America/Los_Angeles", **options}
+        )
         context.set_default_timeout(10_000)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         context.on("console", lambda message: _note(errors, message))

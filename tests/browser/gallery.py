@@ -51,6 +51,9 @@ class Settings:
         self.public_url = self.wizard_url = self.gateway_url = self.worker_url = self.log_url = url
 
 
+Viewer = Annotated[Principal, Depends(require(Role.VIEWER))]
+
+
 def rows() -> list[dict[str, object]]:
     """Twelve invoices, enough to make a range over rows 9 and 10."""
     return [
@@ -78,7 +81,6 @@ def create_gallery(url: str = "http://127.0.0.1", clock: FrozenClock | None = No
     app.state.hints = hints
     app.state.waiting = 20
     app.state.approved = []
-    Viewer = Annotated[Principal, Depends(require(Role.VIEWER))]
 
     def page(title: str, *, strip: Strip = WELL, modal: bool = False) -> Page:
         return Page(
@@ -94,10 +96,18 @@ def create_gallery(url: str = "http://127.0.0.1", clock: FrozenClock | None = No
         )
 
     @app.get("/t/{tenant}/gallery")
-    async def gallery(request: Request, tenant: str, _: Viewer, strip: str = "", ask: bool = False) -> Response:
+    async def gallery(
+        request: Request, tenant: str, _: Viewer, strip: str = "", ask: bool = False
+    ) -> Response:
         shown = page("Gallery", strip=SILENT if strip == "silent" else WELL, modal=ask)
         return pages.render(
-            request, "gallery.html", page=shown, rows=rows(), sums=SUMS, ask=ask, errors={"name": "Give it a name."}
+            request,
+            "gallery.html",
+            page=shown,
+            rows=rows(),
+            sums=SUMS,
+            ask=ask,
+            errors={"name": "Give it a name."},
         )
 
     @app.get("/t/{tenant}/gallery/nav")
@@ -120,7 +130,9 @@ def create_gallery(url: str = "http://127.0.0.1", clock: FrozenClock | None = No
             app.state.approved.append(
                 {"items": form.getlist("item"), "unchecked": form.get("unchecked"), "only": form.get("only")}
             )
-        return pages.render(request, "gallery.html", page=page("Approved"), rows=rows(), sums=SUMS, ask=False, errors={})
+        return pages.render(
+            request, "gallery.html", page=page("Approved"), rows=rows(), sums=SUMS, ask=False, errors={}
+        )
 
     @app.get("/t/{tenant}/gallery/broken")
     async def broken(tenant: str, _: Viewer) -> Response:

@@ -28,7 +28,9 @@ def free_socket() -> socket.socket:
 @contextlib.asynccontextmanager
 async def serving(app: Any, bound: socket.socket) -> AsyncIterator[str]:
     """``async with serving(app, free_socket()) as url``; ends open event streams, then stops."""
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=5
+    )
     server = _Server(config)
     running = asyncio.create_task(server.serve(sockets=[bound]))
     try:

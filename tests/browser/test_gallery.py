@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from fastapi import FastAPI
 from playwright.async_api import Page, expect
-
-from qbsync_shared.clock import FrozenClock
-from qbsync_shared.web import Role, issue_token
 from tests.browser.axe import axe, look, matrix, no_sideways_scroll
 from tests.browser.fixtures import MakeContext, in_browser
 from tests.browser.gallery import KEY, NOW, create_gallery
 from tests.browser.server import free_socket, serving
+
+from qbsync_shared.clock import FrozenClock
+from qbsync_shared.web import Role, issue_token
 
 pytestmark = in_browser
 

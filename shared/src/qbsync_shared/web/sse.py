@@ -7,7 +7,7 @@ process listens once (:meth:`Hints.listen`) and wakes its own streams.
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ class Hints:
         self._number = 0
 
     @contextlib.contextmanager
-    def subscribe(self, tenant: str, *, missed: Iterable[str] = ()) -> Any:
+    def subscribe(self, tenant: str, *, missed: Iterable[str] = ()) -> Iterator[Subscription]:
         """``with hints.subscribe(tenant) as source:`` an async iterator of hints; ``missed`` are given at once."""
         page = Subscription()
         for name in missed:
@@ -130,7 +130,7 @@ class Streams:
             end()
 
     @contextlib.contextmanager
-    def _closing_event(self) -> Any:
+    def _closing_event(self) -> Iterator[asyncio.Event]:
         event, loop = asyncio.Event(), asyncio.get_running_loop()
 
         def end() -> None:
@@ -144,7 +144,7 @@ class Streams:
         finally:
             self._closing.discard(end)
 
-    async def _body(self, source: AsyncIterator[Hint], heartbeat: float) -> AsyncIterator[bytes]:
+    async def _body(self, source: AsyncIterator[Hint], heartbeat: float) -> AsyncGenerator[bytes, None]:
         yield b"retry: 3000\n\n"
         with self._closing_event() as closing:
             end = asyncio.ensure_future(closing.wait())
@@ -181,8 +181,9 @@ class Streams:
 
         async def body() -> AsyncIterator[bytes]:
             with hints.subscribe(tenant, missed=missed) as source:
-                async for chunk in self._body(source, heartbeat):
-                    yield chunk
+                async with contextlib.aclosing(self._body(source, heartbeat)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
 
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(body(), media_type="text/event-stream", headers=headers)
