@@ -13,6 +13,7 @@ from qbsync_local.sandbox.online.app import build
 from qbsync_local.sandbox.online.companies import seed_books
 from qbsync_local.sandbox.online.connections import TrackedProtocol
 from qbsync_local.sandbox.online.settings import OnlineSettings
+from qbsync_shared.logging import configure
 
 
 def main() -> None:
@@ -24,6 +25,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     settings = OnlineSettings()
+    configure(settings.log_format)
     if arguments.seed:
         seed_books(settings.database)
     uvicorn.run(
@@ -31,7 +33,7 @@ def main() -> None:
         host="127.0.0.1",
         port=settings.port,
         http=TrackedProtocol,
-        log_level="warning",
+        log_config=None,
         access_log=False,
         timeout_graceful_shutdown=5,
     )

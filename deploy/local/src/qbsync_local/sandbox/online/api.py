@@ -23,10 +23,17 @@ from qbsync_local.sandbox.online.traffic import Call, Traffic, Trouble
 
 log = structlog.get_logger()
 
+_REFUSALS = {
+    "3100": ("ApplicationAuthorizationFailed", "The token does not open this company.", "SERVICE"),
+    "3200": ("AuthenticationFailed", "Token expired: <masked>", "AUTHENTICATION"),
+    "3202": ("EmptyField", "oauth_token", "AUTHENTICATION"),
+}
+
 
 def api_routes(store: Store, tokens: Tokens, traffic: Traffic) -> APIRouter:
     """`/v3/company/{realm}/...`, every method and path, as one route: what does not exist has its own fault."""
     router = APIRouter()
+    door = FrontDoor(store, tokens, traffic)
 
     @router.api_route("/v3/company/{realm}/{rest:path}", methods=["GET", "POST"], include_in_schema=False)
     async def company_call(http: HttpRequest, realm: str, rest: str) -> Response:
@@ -39,12 +46,9 @@ def api_routes(store: Store, tokens: Tokens, traffic: Traffic) -> APIRouter:
             content_type=http.headers.get("content-type", ""),
             url=str(http.url.replace(query="")),
         )
-        call = _call(store, request)
+        call = door.call(request)
         trouble = traffic.strike(call)
-        call.effect = trouble.effect if trouble else None
-        response = _respond(
-            store, tokens, traffic, request, http.headers.get("authorization", ""), call, trouble
-        )
+        response = door.respond(request, http.headers.get("authorization", ""), call, trouble)
         return await deliver(http, traffic, call, trouble, response)
 
     return router
@@ -57,7 +61,7 @@ async def deliver(
     call.status = response.status_code
     traffic.record(call)
     log.info(
-        "sandbox.online.call", realm=call.realm, entity=call.entity, operation=call.operation,
+        "sandbox.online.call", realm=call.realm, kind=call.entity, operation=call.operation,
         status=call.status, code=call.code, effect=call.effect,
     )  # fmt: skip
     if trouble is not None and trouble.effect == "delay":
@@ -68,116 +72,96 @@ async def deliver(
     return response
 
 
-def _call(store: Store, request: Request) -> Call:
-    path = f"/v3/company/{request.realm}/{'/'.join(request.segments)}"
-    return Call(
-        at=store.now().isoformat(timespec="milliseconds"),
-        tid=new_tid(),
-        method=request.method,
-        path=path,
-        realm=request.realm,
-        entity=request.entity.name if request.entity else None,
-        operation=request.operation,
-        request_id=request.parameters.get("requestid"),
-    )
-
-
 def new_tid() -> str:
     """A transaction id in the form of Intuit's `intuit_tid`."""
     return f"1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
 
 
-def _respond(
-    store: Store,
-    tokens: Tokens,
-    traffic: Traffic,
-    request: Request,
-    authorization: str,
-    call: Call,
-    trouble: Trouble | None,
-) -> Response:
-    company = store.company(request.realm)
-    stamp = store.now().isoformat(timespec="milliseconds")
-    before = _refusal(call, trouble, stamp, store.seconds() * 1000)
-    if before is not None:
-        return before
-    outer = _unauthorized(store, tokens, request.realm, authorization)
-    if outer is not None:
-        call.code = "3202" if not authorization else "3200" if outer.status_code == 401 else "3100"
-        return outer
-    assert company is not None
-    result = answer(Books(store, company), traffic, request)
-    call.code = result.code
-    if result.replayed and trouble is None:
-        call.effect = "replayed"
-    if trouble is not None and trouble.effect == "error_after":
-        return _server_error(call, stamp)
-    return _json(result)
+class FrontDoor:
+    """Everything between the wire and the books: the checks that Intuit's gateway makes, and injected troubles."""
 
+    def __init__(self, store: Store, tokens: Tokens, traffic: Traffic) -> None:
+        self._store = store
+        self._tokens = tokens
+        self._traffic = traffic
 
-def _refusal(call: Call, trouble: Trouble | None, stamp: str, millis: int) -> Response | None:
-    """The answer of a trouble that strikes before anything is done."""
-    match trouble.effect if trouble else None:
-        case "lose_request" | "error_before":
-            return _server_error(call, stamp)
-        case "throttle":
-            call.code = "3001"
-            after = trouble.retry_after if trouble else None
-            headers = {} if after is None else {"Retry-After": str(after)}
-            return Response(faults.throttle_xml(stamp), 429, headers, "application/xml")
-        case "expire_token":
-            call.code = "3200"
-            return _outer(
-                "3200", "AuthenticationFailed", "Token expired: <masked>", 401, "AUTHENTICATION", millis
-            )
-        case "fault":
-            assert trouble is not None
-            call.code = trouble.code
-            fault = Fault(trouble.code, trouble.message, trouble.detail, "", trouble.type, trouble.status)
-            return _json(Answer(fault.status, dumps(fault.body(stamp))))
-        case _:
+    def call(self, request: Request) -> Call:
+        """The journal's entry for this request, before it is answered."""
+        return Call(
+            at=self._store.now().isoformat(timespec="milliseconds"),
+            tid=new_tid(),
+            method=request.method,
+            path=f"/v3/company/{request.realm}/{'/'.join(request.segments)}",
+            realm=request.realm,
+            entity=request.entity.name if request.entity else None,
+            operation=request.operation,
+            request_id=request.parameters.get("requestid"),
+        )
+
+    def respond(self, request: Request, authorization: str, call: Call, trouble: Trouble | None) -> Response:
+        """The answer; `call` gets the code of its fault."""
+        call.effect = trouble.effect if trouble else None
+        early = self._before(call, trouble) or self._unauthorized(request.realm, authorization, call)
+        if early is not None:
+            return early
+        company = self._store.company(request.realm)
+        assert company is not None
+        result = answer(Books(self._store, company), self._traffic, request)
+        call.code = result.code
+        if result.replayed and trouble is None:
+            call.effect = "replayed"
+        if trouble is not None and trouble.effect == "error_after":
+            return self._server_error(call)
+        return _json(result)
+
+    def _before(self, call: Call, trouble: Trouble | None) -> Response | None:
+        """The answer of a trouble that strikes before anything is done."""
+        if trouble is None:
             return None
+        match trouble.effect:
+            case "lose_request" | "error_before":
+                return self._server_error(call)
+            case "throttle":
+                call.code = "3001"
+                headers = {} if trouble.retry_after is None else {"Retry-After": str(trouble.retry_after)}
+                return Response(faults.throttle_xml(self._stamp()), 429, headers, "application/xml")
+            case "expire_token":
+                return self._refused(call, "3200", 401)
+            case "fault":
+                call.code = trouble.code
+                fault = Fault(trouble.code, trouble.message, trouble.detail, "", trouble.type, trouble.status)
+                return _json(Answer(fault.status, dumps(fault.body(self._stamp()))))
+        return None
 
+    def _unauthorized(self, realm: str, authorization: str, call: Call) -> Response | None:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            return self._refused(call, "3202", 401)
+        opened = self._tokens.realm_of(token)
+        if opened is None:
+            return self._refused(call, "3200", 401)
+        known = opened == realm and self._store.company(realm) is not None
+        return None if known else self._refused(call, "3100", 403)
 
-def _unauthorized(store: Store, tokens: Tokens, realm: str, authorization: str) -> Response | None:
-    scheme, _, token = authorization.partition(" ")
-    millis = store.seconds() * 1000
-    if scheme.lower() != "bearer" or not token:
-        return _outer("3202", "EmptyField", "oauth_token", 401, "AUTHENTICATION", millis)
-    opened = tokens.realm_of(token)
-    if opened is None:
-        return _outer(
-            "3200", "AuthenticationFailed", "Token expired: <masked>", 401, "AUTHENTICATION", millis
+    def _refused(self, call: Call, code: str, status: int) -> Response:
+        """The gateway's own body, in lower case as recorded."""
+        call.code = code
+        name, detail, kind = _REFUSALS[code]
+        millis = self._store.seconds() * 1000
+        body = dumps(faults.outer(code, name, detail, status, kind=kind, millis=millis))
+        headers = (
+            {"WWW-Authenticate": 'Bearer realm="Intuit", error="invalid_token"'} if status == 401 else {}
         )
-    if opened != realm or store.company(realm) is None:
-        return _outer(
-            "3100",
-            "ApplicationAuthorizationFailed",
-            "The token does not open this company.",
-            403,
-            "SERVICE",
-            millis,
-        )
-    return None
+        return Response(body, status, headers, "application/json")
 
+    def _server_error(self, call: Call) -> Response:
+        call.code = "10000"
+        message = "An application error has occurred while processing your request"
+        fault = Fault("10000", message, "System Failure Error: InternalServerError", "", "SystemFault", 500)
+        return _json(Answer(500, dumps(fault.body(self._stamp()))))
 
-def _outer(code: str, name: str, detail: str, status: int, kind: str, millis: int) -> Response:
-    body = dumps(faults.outer(code, name, detail, status, kind, millis))
-    headers = {"WWW-Authenticate": 'Bearer realm="Intuit", error="invalid_token"'} if status == 401 else {}
-    return Response(body, status, headers, "application/json")
-
-
-def _server_error(call: Call, stamp: str) -> Response:
-    call.code = "10000"
-    fault = Fault(
-        "10000",
-        "An application error has occurred while processing your request",
-        "System Failure Error: InternalServerError",
-        "",
-        "SystemFault",
-        500,
-    )
-    return _json(Answer(500, dumps(fault.body(stamp))))
+    def _stamp(self) -> str:
+        return self._store.now().isoformat(timespec="milliseconds")
 
 
 def _json(result: Answer) -> Response:

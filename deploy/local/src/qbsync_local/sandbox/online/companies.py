@@ -20,6 +20,10 @@ from qbsync_local.sandbox.online.writes import write
 SEEDS = ("online",)
 
 
+class SeedError(Exception):
+    """A seed file breaks the rules of the books: a mistake in the file."""
+
+
 class NewCompany(BaseModel):
     """A company to open. `tax_rate` in percent, None for one that does not use sales tax.
 
@@ -109,7 +113,7 @@ def _apply(books: Books, entries: list[Json]) -> None:
         entity = schema().entities[entry["entity"]]
         written = write(books, entity, "create", _resolved(entry["record"], keys))
         if isinstance(written, Fault):
-            raise ValueError(f"The seed is wrong: {entity.name} {dumps(entry['record'])}: {written.detail}")
+            raise SeedError(f"{entity.name} {dumps(entry['record'])}: {written.detail}")
         label = str(written.get(entity.label) or "")
         keys.setdefault(entry.get("key") or label, written["Id"])
 

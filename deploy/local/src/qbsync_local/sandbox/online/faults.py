@@ -73,12 +73,12 @@ def missing(parameter: str) -> Fault:
 
 
 def unknown_property(name: str, owner: str, known: list[str]) -> Fault:
-    listed = ", ".join(f'"{item}"' for item in known[:58])
+    listed = ", ".join(f'"{item}"' for item in known[:58]) + (" [truncated]" if len(known) > 58 else "")
     return Fault(
         "2010",
         "Request has invalid or unsupported property",
         f'Property Name:Unrecognized field "{name}" (class com.intuit.schema.finance.v3.{owner}), '
-        f"not marked as ignorable ({len(known)} known properties: {listed} [truncated]])\n "
+        f"not marked as ignorable ({len(known)} known properties: {listed}])\n "
         "specified is unsupported or invalid",
     )
 
@@ -165,7 +165,7 @@ def duplicate_request(request_id: str) -> Fault:
     )
 
 
-def outer(code: str, name: str, detail: str, status: int, kind: str, millis: int) -> Json:
+def outer(code: str, name: str, detail: str, status: int, *, kind: str, millis: int) -> Json:
     """The lower-case body that Intuit's front door gives for 401 and 403, before the company is reached."""
     message = f"message={name}; errorCode={code.zfill(6)}; statusCode={status}"
     nothing: dict[str, Any] = {"warnings": None, "intuitObject": None}

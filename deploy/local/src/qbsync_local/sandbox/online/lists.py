@@ -80,7 +80,7 @@ def item_rules(books: Books, draft: Draft) -> Fault | None:
     body = draft.body
     kind = body.setdefault("Type", "NonInventory" if draft.old is None else draft.old.body["Type"])
     if kind not in _ITEM_TYPES:
-        return faults.bad_value("2120", "Invalid Type", "Type", kind)
+        return faults.bad_value("2120", "Invalid Type", "Type", str(kind))
     if draft.old is not None and kind != draft.old.body["Type"] and draft.old.body["Type"] == "Inventory":
         return faults.business("The type of an inventory item cannot be changed.")
     needed = {
@@ -128,7 +128,7 @@ def account_rules(_books: Books, draft: Draft) -> Fault | None:
             "6010", "Invalid account type", "AccountType or AccountSubType must be given.", "AccountType"
         )
     if kind not in _CLASSIFICATION:
-        return faults.bad_value("2170", "Invalid Enumeration", "AccountType", kind)
+        return faults.bad_value("2170", "Invalid Enumeration", "AccountType", str(kind))
     body |= {"AccountType": kind, "Classification": _CLASSIFICATION[kind]}
     body.setdefault("CurrentBalance", Decimal(0))
     return None

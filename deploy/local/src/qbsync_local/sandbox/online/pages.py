@@ -164,7 +164,6 @@ def _words(name: str) -> str:
         name, name
     )
     base = base.removeprefix("Primary").removesuffix("Ref").removesuffix("Addr")
-    spaced = "".join(
+    return "".join(
         f" {sign.lower()}" if sign.isupper() and place else sign for place, sign in enumerate(base)
     )
-    return spaced

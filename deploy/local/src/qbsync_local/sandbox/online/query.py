@@ -89,8 +89,8 @@ def matching(books: Books, query: Query) -> Iterator[Record]:
     records = [record for record in books.all(query.entity.name) if _matches(books, query, record)]
     records.sort(key=lambda record: (record.updated, _id_key(record)), reverse=True)
     for name, descending in reversed(query.order):
-        read = _reader(books, query.entity, name)
-        records.sort(key=lambda record, read=read: _sort_key(read(record)), reverse=descending)  # type: ignore[misc]
+        keys = {record.id: _sort_key(_value(books, query.entity, name, record)) for record in records}
+        records.sort(key=lambda record, keys=keys: keys[record.id], reverse=descending)  # type: ignore[misc]
     yield from records
 
 
@@ -238,7 +238,7 @@ def _matches(books: Books, query: Query, record: Record) -> bool:
     if "Active" in query.entity.properties and "Active" not in asked and record.body.get("Active") is False:
         return False
     return all(
-        _holds(condition, _reader(books, query.entity, condition.field)(record))
+        _holds(condition, _value(books, query.entity, condition.field, record))
         for condition in query.conditions
     )
 
@@ -270,14 +270,18 @@ def _typed(value: Any, wanted: str) -> tuple[Any, Any]:
     if isinstance(value, bool):
         return int(value), {"true": 1, "false": 0}.get(wanted.lower())
     if isinstance(value, (int, Decimal)):
-        try:
-            number = Decimal(wanted)
-        except InvalidOperation:
-            return value, None
-        return Decimal(value), number if number.is_finite() else None
+        return Decimal(value), _decimal(wanted)
     if isinstance(value, (datetime, date)):
         return value, _moment(wanted, value)
     return str(value).casefold(), wanted.casefold()
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
 
 
 def _moment(text: str, like: datetime | date) -> datetime | date | None:
@@ -294,32 +298,37 @@ def _like(pattern: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, pattern.split("%"))), re.IGNORECASE | re.DOTALL)
 
 
-def _reader(books: Books, entity: EntityType, name: str) -> Callable[[Record], Any]:
-    """How to get the comparable value of a property from a stored record."""
-    if name == "Id":
-        return lambda record: Decimal(record.id) if record.id.isdigit() else record.id
-    if name == "SyncToken":
-        return lambda record: record.sync_token
-    if name in _META:
-        created = name == "MetaData.CreateTime"
-        zone = books.company.zone
-        return lambda record: datetime.fromtimestamp(
-            record.created if created else record.updated, UTC
-        ).astimezone(zone)
+def _value(books: Books, entity: EntityType, name: str, record: Record) -> Any:
+    """The comparable value of a property of a stored record; None if it has none."""
+    special = _SPECIAL.get(name)
+    if special is not None:
+        return special(books, record)
+    value = record.body.get(name)
     form = entity.properties[name].form
-    if form == "ref":
-        return lambda record: (record.body.get(name) or {}).get("value")
-    if name in {"Balance", "BalanceWithJobs"}:
-        return lambda record: books.show(record).get(name)
-    if form == "date":
-        return lambda record: date.fromisoformat(record.body[name]) if record.body.get(name) else None
-    return lambda record: record.body.get(name)
+    if value is None or form not in {"ref", "date"}:
+        return value
+    return value["value"] if form == "ref" else date.fromisoformat(value)
+
+
+def _moment_of(seconds: int, books: Books) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC).astimezone(books.company.zone)
+
+
+_SPECIAL: dict[str, Callable[[Books, Record], Any]] = {
+    "Id": lambda _books, record: Decimal(record.id) if record.id.isdigit() else record.id,
+    "SyncToken": lambda _books, record: record.sync_token,
+    "MetaData.CreateTime": lambda books, record: _moment_of(record.created, books),
+    "MetaData.LastUpdatedTime": lambda books, record: _moment_of(record.updated, books),
+    "Balance": lambda books, record: books.show(record).get("Balance"),
+    "BalanceWithJobs": lambda books, record: books.show(record).get("BalanceWithJobs"),
+}
 
 
 def _sort_key(value: Any) -> tuple[int, Any]:
+    """Nothing before numbers and dates, those before text, which ignores case."""
     if value is None:
         return 0, 0
-    return 1, value.casefold() if isinstance(value, str) else value
+    return (2, value.casefold()) if isinstance(value, str) else (1, value)
 
 
 def _id_key(record: Record) -> int:

@@ -5,6 +5,7 @@ US rules: a line is TAX or NON; the tax is the company's rate on the taxable sum
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from qbsync_local.sandbox.online import faults
@@ -23,74 +24,73 @@ def sale_rules(books: Books, draft: Draft) -> Fault | None:
     """Check the lines and compute what the server computes; the first fault, or None."""
     body = draft.body
     number_lines(draft)
-    for line in body["Line"]:
-        fault = _line(books, draft, line)
-        if fault is not None:
-            return fault
-    mail = (body.get("BillEmail") or {}).get("Address")
-    fault = bad_mail(mail, "BillEmail") if mail else None
+    fault = next(_faults(books, draft), None)
     if fault is not None:
         return fault
-    if body.get("EmailStatus") == "NeedToSend" and not mail:
-        return faults.rule(
-            "6420", "Email address required", "BillEmail is needed to send by e-mail.", "BillEmail"
-        )
     _defaults(books, draft)
     _totals(books, body)
     return _settle(books, draft)
 
 
-def _line(books: Books, draft: Draft, line: Json) -> Fault | None:
-    kind = line.get("DetailType")
-    if kind is None:
-        return faults.missing("Line.DetailType")
+def _faults(books: Books, draft: Draft) -> Iterator[Fault]:
+    """What is wrong with the document; what is read later is only read when nothing was wrong before."""
+    for line in draft.body["Line"]:
+        yield from _line(books, draft, line)
+    mail = (draft.body.get("BillEmail") or {}).get("Address")
+    wrong = bad_mail(mail, "BillEmail") if mail else None
+    if wrong is not None:
+        yield wrong
+    if draft.body.get("EmailStatus") == "NeedToSend" and not mail:
+        yield faults.rule(
+            "6420", "Email address required", "BillEmail is needed to send by e-mail.", "BillEmail"
+        )
+
+
+def _line(books: Books, draft: Draft, line: Json) -> Iterator[Fault]:
+    kind = str(line.get("DetailType", ""))
+    if kind == "DescriptionOnly":
+        return
+    if not kind:
+        yield faults.missing("Line.DetailType")
     if kind not in _DETAILS:
-        return faults.rule(
+        yield faults.rule(
             "5030", "Feature Not Supported", f"DetailType {kind} is not supported here.", "DetailType"
         )
-    if kind == "DescriptionOnly":
-        return None
     detail = line.setdefault(kind, {})
     percent = kind == "DiscountLineDetail" and detail.get("PercentBased")
     if percent and detail.get("DiscountPercent") is None:
-        return faults.rule(
-            "6090", "Discount line is missing required information", "DiscountPercent is missing.", ""
+        yield faults.rule(
+            "6090", "Discount line is missing required information", "DiscountPercent is missing."
         )
     if line.get("Amount") is None and not percent:
-        return faults.missing("Line.Amount")
+        yield faults.missing("Line.Amount")
     if kind == "SalesItemLineDetail":
-        return _item_line(books, draft, line, detail)
-    return None
+        yield from _item_line(books, draft, line, detail)
 
 
-def _item_line(books: Books, draft: Draft, line: Json, detail: Json) -> Fault | None:
-    wrong = amount_fault(line, detail)
-    if wrong is not None:
-        return wrong
+def _item_line(books: Books, draft: Draft, line: Json, detail: Json) -> Iterator[Fault]:
+    yield from amount_faults(line, detail)
     reference = detail.get("ItemRef")
     item = books.find("Item", reference["value"]) if reference else None
     start = item.body.get("InvStartDate") if item and item.body["Type"] == "Inventory" else None
     if start and str(draft.body["TxnDate"]) < str(start):
-        return faults.rule(
-            "6270", "Transaction date is prior to start date for inventory item", "", "TxnDate"
-        )
+        yield faults.rule("6270", "Transaction date is prior to start date for inventory item", "", "TxnDate")
     code = detail.get("TaxCodeRef")
     if code is None:
         taxable = item is None or bool(item.body.get("Taxable"))
         using = bool(books.preference("TaxPrefs", "UsingSalesTax")) and _taxable(books, draft.body)
         detail["TaxCodeRef"] = {"value": "TAX" if taxable and using else "NON"}
     elif code["value"] not in {"TAX", "NON"}:
-        return faults.rule("6100", "Invalid Line TaxCode", "US companies use TAX or NON.", "TaxCodeRef")
-    return None
+        yield faults.rule("6100", "Invalid Line TaxCode", "US companies use TAX or NON.", "TaxCodeRef")
 
 
-def amount_fault(line: Json, detail: Json) -> Fault | None:
-    """6070 unless Amount = round(Qty * UnitPrice); what is missing of the two is filled in where it can be."""
+def amount_faults(line: Json, detail: Json) -> Iterator[Fault]:
+    """6070 unless Amount = round(Qty * UnitPrice); a missing UnitPrice is filled in."""
     quantity, price = detail.get("Qty"), detail.get("UnitPrice")
     given = amount(line, "Amount")
     line["Amount"] = given
     if quantity is not None and price is not None and cents(quantity * price) != given:
-        return faults.rule(
+        yield faults.rule(
             "6070",
             "Amount calculation incorrect in the request",
             f"Amount is not equal to UnitPrice * Qty. Supplied value:{given}",
@@ -98,7 +98,6 @@ def amount_fault(line: Json, detail: Json) -> Fault | None:
         )
     if quantity and price is None:
         detail["UnitPrice"] = (given / quantity).quantize(Decimal("0.0000001")).normalize()
-    return None
 
 
 def _taxable(books: Books, body: Json) -> bool:

@@ -26,6 +26,7 @@ class OnlineSettings(BaseSettings):
         validation_alias=AliasChoices("client_secret", "QBSYNC_INTUIT_CLIENT_SECRET"),
     )
     redirect_uris: tuple[str, ...] = ()
+    log_format: str = "console"
 
     @property
     def database(self) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -76,23 +76,7 @@ def _property(value: Any, known: Property) -> Any:
 def _value(value: Any, known: Property) -> Any:
     if known.form in schema().types:
         return _nested(value, known.form, known.name)
-    match known.form:
-        case "ref":
-            return _reference(value, known)
-        case "text":
-            return _text(value, known)
-        case "decimal" | "integer":
-            return _number(value, known)
-        case "boolean":
-            return _boolean(value, known)
-        case "enum":
-            return (
-                value
-                if value in known.choices
-                else faults.bad_value("2170", "Invalid Enumeration", known.name, str(value))
-            )
-        case _:
-            return _time(value, known)
+    return _READERS[known.form](value, known)
 
 
 def _nested(value: Any, kind: str, name: str) -> Json | Fault:
@@ -106,6 +90,12 @@ def _reference(value: Any, known: Property) -> Json | Fault:
     if isinstance(clean, Fault):
         return clean
     return clean if clean.get("value") else faults.missing(f"{known.name}.value")
+
+
+def _choice(value: Any, known: Property) -> str | Fault:
+    if isinstance(value, str) and value in known.choices:
+        return value
+    return faults.bad_value("2170", "Invalid Enumeration", known.name, str(value))
 
 
 def _text(value: Any, known: Property) -> str | Fault:
@@ -152,3 +142,15 @@ def _time(value: Any, known: Property) -> str | Fault:
     except ValueError:
         return faults.bad_value("2060", "Invalid Date Format", known.name, text)
     return date.isoformat(moment.date()) if known.form == "date" else text
+
+
+_READERS: dict[str, Callable[[Any, Property], Any]] = {
+    "ref": _reference,
+    "text": _text,
+    "decimal": _number,
+    "integer": _number,
+    "boolean": _boolean,
+    "enum": _choice,
+    "date": _time,
+    "time": _time,
+}

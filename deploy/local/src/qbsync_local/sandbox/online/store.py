@@ -145,9 +145,8 @@ class Store:
 
     def select(self, where: str, values: Sequence[Any], order: str = "id") -> list[Record]:
         """Records that match a condition on the columns; `where` and `order` are ours, never a client's text."""
-        rows = self.connection.execute(
-            f"select {_COLUMNS} from records where {where} order by {order}", values
-        )  # noqa: S608
+        statement = f"select {_COLUMNS} from records where {where} order by {order}"  # noqa: S608 - as said above
+        rows = self.connection.execute(statement, values)
         return [_record(row) for row in rows.fetchall()]
 
     def put(self, record: Record) -> None:

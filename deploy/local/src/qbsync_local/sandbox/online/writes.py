@@ -72,15 +72,9 @@ def write(books: Books, entity: EntityType, operation: str, posted: Any) -> Json
             return sent
         if operation == "create":
             return _save(books, entity, sent, None)
-        if sent.get("Id") is None:
-            return faults.missing("Id")
-        record = _existing(books, entity, str(sent["Id"]))
+        record = _current(books, entity, sent)
         if isinstance(record, Fault):
             return record
-        if sent.get("SyncToken") is None:
-            return faults.missing("SyncToken")
-        if sent["SyncToken"] != str(record.sync_token):
-            return faults.stale()
         if operation == "update":
             return _save(books, entity, sent, record)
         return _delete(books, record) if operation == "delete" else _void(books, record)
@@ -93,6 +87,17 @@ def _existing(books: Books, entity: EntityType, identifier: str) -> Record | Fau
     if record is None:
         return faults.not_found()
     return record if record.live else faults.not_found(faults.DELETED)
+
+
+def _current(books: Books, entity: EntityType, sent: Json) -> Record | Fault:
+    """The record that a change means, if its SyncToken is still the newest."""
+    absent = next((name for name in ("Id", "SyncToken") if sent.get(name) is None), None)
+    if absent is not None:
+        return faults.missing(absent)
+    record = _existing(books, entity, str(sent["Id"]))
+    if isinstance(record, Record) and sent["SyncToken"] != str(record.sync_token):
+        return faults.stale()
+    return record
 
 
 def _save(books: Books, entity: EntityType, sent: Json, old: Record | None) -> Json | Fault:
