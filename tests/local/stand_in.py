@@ -10,7 +10,7 @@ if os.environ.get("STAND_IN_FAILS") == os.environ["QBSYNC_PORT"]:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        known = self.path == "/health/ready"
+        known = self.path in {"/health/ready", "/health/live"}
         self.send_response(200 if known else 404)
         self.end_headers()
 

@@ -12,6 +12,7 @@ class ServiceSpec:
     schema: str
     setting: str
     offset: int
+    arguments: tuple[str, ...] = ()
     ready_path: str = "/health/ready"
 
 
@@ -23,8 +24,9 @@ class SandboxSpec:
     module: str
     offset: int
     title: str
+    arguments: tuple[str, ...] = ()
     needs_services: bool = False
-    ready_path: str = "/health/ready"
+    ready_path: str = "/health/live"
 
 
 SERVICES = (
@@ -35,7 +37,7 @@ SERVICES = (
 )
 
 SANDBOX = (
-    SandboxSpec("online", "qbsync_local.sandbox.online", 6, "Simulated QuickBooks Online"),
+    SandboxSpec("online", "qbsync_local.sandbox.online", 6, "Simulated QuickBooks Online", ("--seed",)),
     SandboxSpec("desktop", "qbsync_local.sandbox.desktop", 7, "Simulated QuickBooks Desktop"),
     SandboxSpec("demo_app", "qbsync_local.sandbox.demo_app", 5, "Demo app", needs_services=True),
 )

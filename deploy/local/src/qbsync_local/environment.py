@@ -35,7 +35,7 @@ def choose_ports(specs: tuple[ServiceSpec | SandboxSpec, ...], port_base: int) -
 
 def public_url(spec: ServiceSpec, where: Surroundings) -> str:
     """The service's outside address: QBSYNC_<setting>_URL if the user set it, else its address here."""
-    return os.environ.get(f"QBSYNC_{spec.setting}_URL", where.address(spec.name))
+    return os.environ.get(f"QBSYNC_{spec.setting}_URL") or where.address(spec.name)
 
 
 def common(
@@ -49,12 +49,10 @@ def common(
         "QBSYNC_JWT_KEY": secrets.jwt_key,
         "QBSYNC_ENCRYPTION_KEYS": secrets.encryption_keys,
         "QBSYNC_LOG_FORMAT": "console",
-        "QBSYNC_DATA": str(where.data),
         **{f"QBSYNC_{spec.setting}_URL": where.address(spec.name) for spec in services},
     }
     for spec in sandbox:
         settings[f"QBSYNC_SANDBOX_{spec.name.upper()}_URL"] = where.address(spec.name)
-        settings[f"QBSYNC_SANDBOX_{spec.name.upper()}_PORT"] = str(where.ports[spec.name])
     if any(spec.name == "online" for spec in sandbox):
         online = where.address("online")
         settings |= {
@@ -69,7 +67,7 @@ def common(
 
 def is_set(name: str) -> bool:
     """Whether the user has set this, itself or as a file."""
-    return name in os.environ or f"{name}_FILE" in os.environ
+    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
 
 
 def for_service(spec: ServiceSpec, shared: Mapping[str, str], where: Surroundings) -> dict[str, str]:
@@ -83,10 +81,9 @@ def for_service(spec: ServiceSpec, shared: Mapping[str, str], where: Surrounding
 
 
 def for_sandbox(spec: SandboxSpec, shared: Mapping[str, str], where: Surroundings) -> dict[str, str]:
-    """The environment of one program of the sandbox: host, port and a folder of its own below the data directory."""
+    """The environment of one program of the sandbox; it keeps its books below QBSYNC_DATA/sandbox."""
     own = {
-        "QBSYNC_HOST": HOST,
-        "QBSYNC_PORT": str(where.ports[spec.name]),
-        "QBSYNC_SANDBOX_DATA": str(where.data / "sandbox" / spec.name),
+        "QBSYNC_DATA": str(where.data),
+        f"QBSYNC_SANDBOX_{spec.name.upper()}_PORT": str(where.ports[spec.name]),
     }
     return {**os.environ, **shared, **own}

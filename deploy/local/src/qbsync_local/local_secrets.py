@@ -1,6 +1,7 @@
 """DIR/secrets.json: the keys of a local installation, made once and kept, because stored data depends on them."""
 
 import base64
+import os
 import secrets
 from pathlib import Path
 
@@ -48,3 +49,16 @@ def read_or_make(data: Path) -> LocalSecrets:
     )
     write_private(data / NAME, made.model_dump_json(indent=2) + "\n")
     return made
+
+
+def signing_key(data: Path) -> str | None:
+    """What signs tokens here: QBSYNC_JWT_KEY, the file QBSYNC_JWT_KEY_FILE, or the kept secret; None if there is none.
+
+    Raises OSError when the named file cannot be read.
+    """
+    if key := os.environ.get("QBSYNC_JWT_KEY"):
+        return key
+    if file := os.environ.get("QBSYNC_JWT_KEY_FILE"):
+        return Path(file).read_text(encoding="utf-8").strip()
+    kept = read(data)
+    return None if kept is None else kept.jwt_key

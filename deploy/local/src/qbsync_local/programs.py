@@ -11,7 +11,7 @@ import httpx
 
 from qbsync_local.embedded.process import dies_with_parent
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 30.0  # longer than the 25 s in which a service finishes the requests under way
 
 
 class Program(Protocol):
@@ -26,6 +26,7 @@ class Program(Protocol):
     def start(self) -> None: ...
     def ready(self) -> bool: ...
     def stop(self) -> None: ...
+    def kill(self) -> None: ...
     def last_words(self) -> str: ...
 
 
@@ -89,7 +90,7 @@ class ChildProgram:
             return False
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL after ten seconds. Harmless when it does not run."""
+        """SIGTERM, and SIGKILL after half a minute. Harmless when it does not run."""
         if self._process is None:
             return
         if self.running:
@@ -97,10 +98,15 @@ class ChildProgram:
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
         if self._reader is not None:
             self._reader.join(STOP_SECONDS)
+
+    def kill(self) -> None:
+        """SIGKILL; returns when it has ended."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     def last_words(self) -> str:
         """How it ended and its last lines, for messages."""

@@ -53,9 +53,13 @@ class Supervisor:
         self._terminal = terminal
         self._after_restart = after_restart
         self._groups: list[list[Watched]] = []
+        self._ending: list[Watched] = []
 
     def request_stop(self) -> None:
-        """End `run` and starts that are under way; safe in a signal handler."""
+        """End `run` and starts that are under way; asked again while stopping, stop at once. For signal handlers."""
+        if self._ending:
+            for watched in self._ending:
+                watched.program.kill()
         self.stopping = True
 
     def start(self, programs: Sequence[Program]) -> None:
@@ -95,7 +99,7 @@ class Supervisor:
         """Stop group after group, the last started first; within a group all together."""
         self.stopping = True
         while self._groups:
-            group = self._groups.pop()
+            group = self._ending = self._groups.pop()
             names = ", ".join(watched.program.name for watched in group if watched.program.running)
             if names:
                 self._terminal.event(f"stopping {names}")

@@ -12,21 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-import asyncpg
-import nats.errors
-
-from qbsync_local import environment, local_secrets, run_file
+from qbsync_local import environment, local_secrets, preparation, run_file
 from qbsync_local.catalogue import SANDBOX, SERVICES, SandboxSpec, ServiceSpec
 from qbsync_local.embedded import EmbeddedNats, EmbeddedPostgres
 from qbsync_local.programs import ChildProgram
 from qbsync_local.supervisor import StartError, StopRequested, Supervisor
 from qbsync_local.terminal import Terminal
-from qbsync_shared.postgres import MigrationError
 from qbsync_shared.web.auth import EVERYBODY, Role, issue_token
 
 TOKEN_SECONDS = 20 * 60
 """How often the admin token in run.json is renewed; it lasts an hour."""
-PREPARATION_ERRORS = (OSError, asyncpg.PostgresError, MigrationError, nats.errors.Error)
 
 
 class AlreadyRunningError(RuntimeError):
@@ -128,7 +123,7 @@ class LocalSystem:
         began = time.monotonic()
         try:
             asyncio.run(self._prepare(database_url, nats_url))
-        except PREPARATION_ERRORS as error:
+        except preparation.ERRORS as error:
             raise StartError(f"the schemas and streams could not be prepared: {error!r}") from error
         self._terminal.event(f"schemas and streams are up to date ({time.monotonic() - began:.1f} s)")
         shared = environment.common(plan.services, plan.sandbox, self._where)
@@ -143,11 +138,11 @@ class LocalSystem:
     def _start_servers(self) -> tuple[str, str]:
         """Start PostgreSQL and NATS, unless the user's environment names running ones; return their URLs."""
         database_url, nats_url = os.environ.get("QBSYNC_DATABASE_URL"), os.environ.get("QBSYNC_NATS_URL")
-        if database_url is None:
+        if not database_url:
             self._postgres = EmbeddedPostgres(self._plan.data / "postgres")
             self._supervisor.start([self._postgres])
             database_url = self._postgres.url
-        if nats_url is None:
+        if not nats_url:
             self._nats = EmbeddedNats(self._plan.data / "nats")
             self._supervisor.start([self._nats])
             nats_url = self._nats.url
@@ -163,14 +158,13 @@ class LocalSystem:
 
     def _sandbox(self, spec: SandboxSpec, shared: dict[str, str]) -> ChildProgram:
         assert self._where is not None
-        (self._plan.data / "sandbox" / spec.name).mkdir(parents=True, exist_ok=True)
         return self._child(spec, environment.for_sandbox(spec, shared, self._where))
 
     def _child(self, spec: ServiceSpec | SandboxSpec, variables: dict[str, str]) -> ChildProgram:
         assert self._where is not None
         child = ChildProgram(
             spec.name,
-            [sys.executable, "-m", spec.module],
+            [sys.executable, "-m", spec.module, *spec.arguments],
             environment=variables,
             ready_url=self._where.address(spec.name) + spec.ready_path,
             on_line=self._terminal.line,
@@ -191,7 +185,7 @@ class LocalSystem:
             try:
                 asyncio.run(self._provision(self._nats.url))
                 self._streams_due = False
-            except PREPARATION_ERRORS as error:
+            except preparation.ERRORS as error:
                 self._terminal.event(f"the streams could not be provisioned, trying again: {error!r}")
         if time.monotonic() - self._token_made > TOKEN_SECONDS:
             self._write_run_file()
@@ -201,7 +195,7 @@ class LocalSystem:
 
     def _token(self) -> str:
         assert self._where is not None
-        key = os.environ.get("QBSYNC_JWT_KEY", self._where.secrets.jwt_key)
+        key = local_secrets.signing_key(self._plan.data) or self._where.secrets.jwt_key
         return issue_token(key, tenant=EVERYBODY, role=Role.OPERATOR, sub="local-admin", name="Local admin")
 
     def _write_run_file(self) -> None:
