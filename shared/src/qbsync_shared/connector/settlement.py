@@ -122,7 +122,7 @@ class Settlement:
         warnings = outcome.warnings
         returned = outcome.returned or {}
         removed = item.operation is Operation.DELETE
-        if item.direction is Direction.EXPORT and not removed:
+        if item.direction is Direction.EXPORT and item.operation in (Operation.CREATE, Operation.UPDATE):
             found = total_warning(item.data, returned)
             warnings = (*warnings, *([found] if found else []))
         first: Warned | None = warnings[0] if warnings else None
