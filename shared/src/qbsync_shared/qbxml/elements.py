@@ -5,6 +5,7 @@ member breaks them, so everything is checked here before it is sent.
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -63,23 +64,35 @@ class Schema:
         self._contents |= {name: request.content for name, request in self.requests.items()}
         self.responses = frozenset(data["responses"])
         self._order = {name: tuple(fields(content)) for name, content in self._contents.items()}
+        self._fields = {name: {f.name: f for f in order} for name, order in self._order.items()}
         self._ranks = {name: _ranks(content) for name, content in self._contents.items()}
 
     def names(self) -> frozenset[str]:
         """Every aggregate, request and response."""
         return frozenset(self._contents)
 
+    def has(self, name: str) -> bool:
+        """Whether the table has this aggregate, request or response."""
+        return name in self._contents
+
     def content(self, aggregate: str) -> Group:
         """The content model. Raises KeyError for an aggregate that the table does not have."""
         return self._contents[aggregate]
 
     def order(self, aggregate: str) -> tuple[Field, ...]:
-        """The fields in the order QuickBooks demands, members of a choice one after the other (KeyError: unknown)."""
+        """The fields in the order QuickBooks demands, members of a choice one after the other (KeyError: unknown).
+
+        Occurrence is that within the aggregate: a member of a choice has a minimum of 0, one of a repeated group any number.
+        """
         return self._order[aggregate]
 
     def field(self, aggregate: str, name: str) -> Field | None:
         """The field `name` of an aggregate, or None."""
-        return next((field for field in self.order(aggregate) if field.name == name), None)
+        return self._fields[aggregate].get(name)
+
+    def fields(self, aggregate: str) -> Mapping[str, Field]:
+        """The fields of an aggregate by name (KeyError: unknown)."""
+        return self._fields[aggregate]
 
     def sort_children(self, element: etree._Element) -> None:
         """Put the children in schema order, all the way down; elements the table does not know go last."""
@@ -137,7 +150,7 @@ class Schema:
     def _collect(self, element: etree._Element, aggregate: str, path: str, found: list[Problem]) -> None:
         if (element.text or "").strip() or any((child.tail or "").strip() for child in element):
             found.append(Problem(path, "text", "holds text between its elements"))
-        known = {field.name: field for field in self._order[aggregate]}
+        known = self._fields[aggregate]
         children = [child for child in element if isinstance(child.tag, str)]
         names = []
         for child in children:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<name>[A-Za-z][A-Za-z0-9]*)(?:\[(?P<length>\d+)])?(?::(?P<type>\{[^}]*}|[a-z]+(?:\[\d+])?(?:<\d*\.\.\d*>)?)"
@@ -90,12 +90,16 @@ Particle = Field | Group
 
 
 def fields(particle: Particle) -> Iterator[Field]:
-    """Every field of a particle, in the order written."""
+    """Every field of a particle as written, each with how often it may occur all in all."""
     if isinstance(particle, Field):
         yield particle
-    else:
-        for member in particle.members:
-            yield from fields(member)
+        return
+    optional = particle.minimum == 0 or particle.choice
+    for member in particle.members:
+        for field in fields(member):
+            low = 0 if optional else field.minimum * particle.minimum
+            high = None if field.maximum is None or particle.maximum is None else field.maximum * particle.maximum
+            yield replace(field, minimum=low, maximum=high)
 
 
 def read_leaf(text: str) -> Leaf:

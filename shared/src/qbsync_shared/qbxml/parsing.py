@@ -45,7 +45,7 @@ def _feed(parser: etree.XMLPullParser, data: bytes, max_depth: int) -> None:
     depth = elements = 0
     for start in range(0, len(data), 65_536):
         parser.feed(data[start : start + 65_536])
-        for event, element in parser.read_events():
+        for event, _ in parser.read_events():
             if event == "end":
                 depth -= 1
                 continue
