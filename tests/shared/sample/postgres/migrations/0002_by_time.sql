@@ -1,0 +1,1 @@
+create index effect_at on effect (tenant_id, at);
