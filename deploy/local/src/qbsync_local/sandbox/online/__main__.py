@@ -3,8 +3,6 @@
 With `--seed` the company of the seed file is opened first, unless the books have one already.
 """
 
-from __future__ import annotations
-
 import argparse
 
 import uvicorn
@@ -31,7 +29,7 @@ def main() -> None:
     uvicorn.run(
         build(settings),
         host="127.0.0.1",
-        port=settings.port,
+        port=settings.sandbox_online_port,
         http=TrackedProtocol,
         log_config=None,
         access_log=False,

@@ -1,7 +1,5 @@
 """The company API over HTTP: token check, injected troubles, journal, headers. What is answered is in `service`."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 import uuid

@@ -1,10 +1,7 @@
 """Wires the simulated QuickBooks Online into one ASGI application."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from importlib.resources import files
 
 from fastapi import FastAPI
@@ -15,14 +12,15 @@ from qbsync_local.sandbox.online.control import control_routes
 from qbsync_local.sandbox.online.oauth import oauth_routes
 from qbsync_local.sandbox.online.pages import page_routes
 from qbsync_local.sandbox.online.settings import OnlineSettings
-from qbsync_local.sandbox.online.store import Clock, Store
+from qbsync_local.sandbox.online.store import Store
 from qbsync_local.sandbox.online.tokens import Tokens
 from qbsync_local.sandbox.online.traffic import Traffic
+from qbsync_shared.clock import Clock, SystemClock
 
 
-def build(settings: OnlineSettings, *, clock: Clock = lambda: datetime.now(UTC)) -> FastAPI:
+def build(settings: OnlineSettings, *, clock: Clock | None = None) -> FastAPI:
     """The application with its store open. All handlers run on one event loop, so the books need no locks."""
-    store = Store(settings.database, clock)
+    store = Store(settings.database, clock or SystemClock())
     tokens, traffic = Tokens(store), Traffic(store)
 
     @asynccontextmanager

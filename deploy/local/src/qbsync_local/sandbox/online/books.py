@@ -1,7 +1,5 @@
 """One company's books as the rules see them: look-ups, preferences, dates, numbers, and how a record is shown."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Edits by the hand of a QuickBooks user: the same rules, but with the newest SyncToken and by action."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict

@@ -1,9 +1,6 @@
 """Opens companies: the lists every new company has (`company.json`), and records from a seed."""
 
-from __future__ import annotations
-
 import secrets
-from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from qbsync_local.sandbox.online.jsonio import Json, dumps, loads
 from qbsync_local.sandbox.online.schema import schema
 from qbsync_local.sandbox.online.store import Company, Record, Store
 from qbsync_local.sandbox.online.writes import write
+from qbsync_shared.clock import SystemClock
 
 SEEDS = ("online",)
 
@@ -62,7 +60,7 @@ def open_company(store: Store, wanted: NewCompany) -> Company:
 
 def seed_books(path: Path, name: str = "online") -> None:
     """Open the seed's company in the books at `path` if they have no company yet."""
-    store = Store(path, lambda: datetime.now(UTC))
+    store = Store(path, SystemClock())
     try:
         if not store.companies():
             open_company(store, NewCompany(seed=name))

@@ -1,7 +1,5 @@
 """Lets a handler cut the client's connection, which no web framework offers: for answers that get lost."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

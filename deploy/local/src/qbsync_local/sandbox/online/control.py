@@ -1,7 +1,5 @@
 """The control API, for tests, the audit and scripts: companies, raw state, edits by hand, troubles, the journal."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

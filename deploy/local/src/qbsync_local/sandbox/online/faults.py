@@ -3,8 +3,6 @@
 Texts and shapes follow the recorded sandbox answers where there is one; the rest follows Intuit's list of error codes.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr

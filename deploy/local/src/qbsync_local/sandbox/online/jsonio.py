@@ -1,7 +1,5 @@
 """JSON in which money stays exact: numbers are read as Decimal and written with the digits they have."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal

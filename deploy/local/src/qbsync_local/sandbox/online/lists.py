@@ -1,7 +1,5 @@
 """Rules of the lists that have more than a name: items, accounts, terms, employees, customers, preferences."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 from qbsync_local.sandbox.online import faults

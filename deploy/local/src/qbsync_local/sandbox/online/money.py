@@ -1,7 +1,5 @@
 """Amounts as QuickBooks rounds them: two places, half up."""
 
-from __future__ import annotations
-
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 

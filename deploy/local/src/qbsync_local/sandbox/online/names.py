@@ -1,7 +1,5 @@
 """Rules of the name lists: unique names, hierarchies, inactivation that renames."""
 
-from __future__ import annotations
-
 from qbsync_local.sandbox.online import faults
 from qbsync_local.sandbox.online.books import Books, Draft
 from qbsync_local.sandbox.online.faults import Fault

@@ -1,7 +1,5 @@
 """OAuth 2 over HTTP: discovery, the consent page, token and revocation endpoints."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hmac
@@ -115,11 +113,15 @@ def _discovery(base: str) -> dict[str, object]:
 
 def _consent_problem(asked: Consent, settings: OnlineSettings) -> str | None:
     """Why the request is refused on the page itself: an address that cannot be trusted gets no redirect."""
-    if asked.client_id != settings.client_id:
+    if asked.client_id != settings.intuit_client_id:
         return "The client_id is not the registered one."
     address = urlsplit(asked.redirect_uri)
-    listed = asked.redirect_uri in settings.redirect_uris
-    local = not settings.redirect_uris and address.scheme in {"http", "https"} and address.hostname in _LOCAL
+    listed = asked.redirect_uri in settings.sandbox_online_redirect_uris
+    local = (
+        not settings.sandbox_online_redirect_uris
+        and address.scheme in {"http", "https"}
+        and address.hostname in _LOCAL
+    )
     if not listed and not local:
         return "The redirect_uri is not one of the app's registered addresses."
     if asked.response_type != "code" or SCOPE not in asked.scope.split():
@@ -172,7 +174,7 @@ def _client_known(settings: OnlineSettings, request: Request) -> bool:
         given = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         return False
-    wanted = f"{settings.client_id}:{settings.client_secret.get_secret_value()}".encode()
+    wanted = f"{settings.intuit_client_id}:{settings.intuit_client_secret.get_secret_value()}".encode()
     return scheme.lower() == "basic" and hmac.compare_digest(given, wanted)
 
 

@@ -1,7 +1,5 @@
 """Plain pages for people: the companies, one company's books, and forms for what a QuickBooks user does by hand."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Rules of customer payments, and what they do to the invoices and credit memos they are applied to."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from decimal import Decimal
 

@@ -1,7 +1,5 @@
 """Rules of bills, purchase orders and time activities."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 

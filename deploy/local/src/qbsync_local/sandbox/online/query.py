@@ -3,8 +3,6 @@
 No OR, GROUP BY, JOIN or projection. `parse` turns text into a Query or a fault, `run` answers it from the books.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

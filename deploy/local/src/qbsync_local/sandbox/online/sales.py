@@ -3,8 +3,6 @@
 US rules: a line is TAX or NON; the tax is the company's rate on the taxable sum, unless TotalTax overrides it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from decimal import Decimal
 

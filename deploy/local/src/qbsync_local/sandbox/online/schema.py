@@ -1,7 +1,5 @@
 """The property tables of the simulated company: which entities exist and what may stand in them (`schema.toml`)."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field

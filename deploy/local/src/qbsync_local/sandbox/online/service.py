@@ -1,7 +1,5 @@
 """Answers calls of the company API: which operation a request is, replay by requestid, batch and change data capture."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -1,32 +1,39 @@
 """Settings of the simulated QuickBooks Online, read once from the environment."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from qbsync_shared.settings import SecretFiles
 
 
 class OnlineSettings(BaseSettings):
     """Where it listens and keeps its books, and the one app that is registered with it.
 
-    `redirect_uris` are the app's allowed callbacks; empty allows every address on this machine.
+    `sandbox_online_redirect_uris` are the app's allowed callbacks; empty allows every address on this machine.
     """
 
-    model_config = SettingsConfigDict(env_prefix="QBSYNC_", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="QBSYNC_")
 
-    port: int = Field(8106, alias="QBSYNC_SANDBOX_ONLINE_PORT")
+    sandbox_online_port: int = 8106
+    sandbox_online_redirect_uris: tuple[str, ...] = ()
     data: Path = Path(".qbsync")
-    client_id: str = Field(
-        "sandbox-client", validation_alias=AliasChoices("client_id", "QBSYNC_INTUIT_CLIENT_ID")
-    )
-    client_secret: SecretStr = Field(
-        SecretStr("sandbox-secret"),
-        validation_alias=AliasChoices("client_secret", "QBSYNC_INTUIT_CLIENT_SECRET"),
-    )
-    redirect_uris: tuple[str, ...] = ()
+    intuit_client_id: str = "sandbox-client"
+    intuit_client_secret: SecretStr = SecretStr("sandbox-secret")
     log_format: str = "console"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the environment is the only place
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, and files for what is secret (`QBSYNC_X_FILE`), as in the services."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
 
     @property
     def database(self) -> Path:

@@ -1,7 +1,5 @@
 """Reads a posted body against the property tables: unknown properties, wrong forms, lengths; and finds its references."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation

@@ -1,19 +1,16 @@
 """The books of the simulated companies, in SQLite: committed before an answer leaves, so a kill -9 loses nothing."""
 
-from __future__ import annotations
-
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from qbsync_local.sandbox.online.jsonio import Json, dumps, loads
-
-Clock = Callable[[], datetime]
+from qbsync_shared.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class Record:
     party: str | None = None
     open_cents: int = 0
 
-    def changed(self, **parts: Any) -> Record:
+    def changed(self, **parts: Any) -> Self:
         """A copy with these parts."""
         return replace(self, **parts)
 
@@ -54,7 +51,7 @@ class Store:
     """Companies and their records. One connection, used from one thread at a time."""
 
     def __init__(self, path: Path | None, clock: Clock) -> None:
-        """Open (or make) the file; None keeps everything in memory. `clock` gives aware times."""
+        """Open (or make) the file; None keeps everything in memory."""
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
         self.connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
@@ -86,7 +83,7 @@ class Store:
 
     def now(self) -> datetime:
         """The simulated time, in UTC; the control API can move it ahead."""
-        return self._clock().astimezone(UTC) + timedelta(seconds=self._offset)
+        return self._clock.now() + timedelta(seconds=self._offset)
 
     def seconds(self) -> int:
         return int(self.now().timestamp())

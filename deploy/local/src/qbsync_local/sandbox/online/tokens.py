@@ -3,8 +3,6 @@
 One grant is one connection of the app to a company; revoking any token of it ends it.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

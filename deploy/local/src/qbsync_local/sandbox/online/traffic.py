@@ -1,7 +1,5 @@
 """What happens around a call: injected troubles, replayed answers, and the journal of calls."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Rules that all dated documents share: date and closed period, number, currency, line numbers, due date, links."""
 
-from __future__ import annotations
-
 import calendar
 from datetime import date, timedelta
 

@@ -3,8 +3,6 @@
 Every function gives the shown record, or the fault; it writes only when there is no fault.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any
