@@ -1,0 +1,175 @@
+"""Intuit's OAuth 2 endpoints (qbo-api, OAuth 2). The protocol itself is Authlib's."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+from authlib.integrations.base_client import OAuthError as AuthlibError
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+
+from qbsync_shared.clock import Clock
+
+SCOPE = "com.intuit.quickbooks.accounting"
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_HARD_EXPIRY = {"x-include-refresh-token-hard-expires-in": "true"}
+
+
+class OAuthError(Exception):
+    """Intuit refused; ``code`` is OAuth's word, such as ``invalid_grant`` or ``invalid_client``."""
+
+    def __init__(self, code: str, description: str = "") -> None:
+        self.code = code
+        super().__init__(description or code)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
+    """Where Intuit's authorisation server listens."""
+
+    authorize: str
+    token: str
+    revoke: str
+
+    @classmethod
+    async def discover(cls, url: str, transport: httpx.AsyncBaseTransport | None = None) -> "Endpoints":
+        """Read Intuit's discovery document.
+
+        Raises:
+            httpx.HTTPError: it could not be read.
+        """
+        async with httpx.AsyncClient(timeout=TIMEOUT, transport=transport) as http:
+            response = await http.get(url)
+            response.raise_for_status()
+            found = response.json()
+        return cls(
+            authorize=found["authorization_endpoint"],
+            token=found["token_endpoint"],
+            revoke=found["revocation_endpoint"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TokenSet:
+    """What the token endpoint returned, with moments instead of seconds."""
+
+    access: str
+    access_expires_at: datetime
+    refresh: str
+    refresh_expires_at: datetime
+    hard_expires_at: datetime | None = None
+
+
+class Intuit:
+    """Talks to Intuit's authorisation server for one app."""
+
+    def __init__(
+        self,
+        *,
+        endpoints: Endpoints | None,
+        discovery_url: str | None,
+        client_id: str,
+        client_secret: str,
+        redirect_uri: str,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._endpoints = endpoints
+        self._discovery_url = discovery_url
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._redirect_uri = redirect_uri
+        self._clock = clock
+        self._transport = transport
+
+    async def _where(self) -> Endpoints:
+        if self._endpoints is None:
+            assert self._discovery_url is not None
+            self._endpoints = await Endpoints.discover(self._discovery_url, self._transport)
+        return self._endpoints
+
+    def _client(self) -> AsyncOAuth2Client:
+        return AsyncOAuth2Client(
+            client_id=self._client_id,
+            client_secret=self._client_secret,
+            scope=SCOPE,
+            redirect_uri=self._redirect_uri,
+            token_endpoint_auth_method="client_secret_basic",
+            code_challenge_method="S256",
+            timeout=TIMEOUT,
+            transport=self._transport,
+        )
+
+    async def authorize_url(self, *, state: str, verifier: str) -> str:
+        """Where the user's browser goes to connect a company."""
+        endpoints = await self._where()
+        async with self._client() as client:
+            url, _ = client.create_authorization_url(endpoints.authorize, state=state, code_verifier=verifier)
+        return str(url)
+
+    async def exchange(self, code: str, *, verifier: str) -> TokenSet:
+        """Turn the code of the callback into tokens.
+
+        Raises:
+            OAuthError: Intuit refused.
+            httpx.HTTPError: no whole answer came.
+        """
+        endpoints = await self._where()
+        async with self._client() as client:
+            try:
+                found = await client.fetch_token(
+                    endpoints.token, code=code, code_verifier=verifier, headers=_headers()
+                )
+            except AuthlibError as error:
+                raise OAuthError(error.error, error.description or "") from error
+        return self._tokens(found)
+
+    async def refresh(self, refresh_token: str) -> TokenSet:
+        """Get new tokens; the old refresh token may be worth nothing from now on.
+
+        Raises:
+            OAuthError: Intuit refused.
+            httpx.HTTPError: no whole answer came; the same refresh token is to be tried again.
+        """
+        endpoints = await self._where()
+        async with self._client() as client:
+            try:
+                found = await client.refresh_token(
+                    endpoints.token, refresh_token=refresh_token, headers=_headers()
+                )
+            except AuthlibError as error:
+                raise OAuthError(error.error, error.description or "") from error
+        return self._tokens(found)
+
+    async def revoke(self, token: str) -> None:
+        """Make a token worth nothing.
+
+        Raises:
+            httpx.HTTPError: no whole answer came, or Intuit refused.
+        """
+        endpoints = await self._where()
+        async with httpx.AsyncClient(timeout=TIMEOUT, transport=self._transport) as http:
+            response = await http.post(
+                endpoints.revoke, json={"token": token}, auth=(self._client_id, self._client_secret)
+            )
+            response.raise_for_status()
+
+    def _tokens(self, found: Any) -> TokenSet:
+        now = self._clock.now()
+        hard = found.get("x_refresh_token_hard_expires_in")
+        return TokenSet(
+            access=found["access_token"],
+            access_expires_at=now + timedelta(seconds=int(found["expires_in"])),
+            refresh=found["refresh_token"],
+            refresh_expires_at=now
+            + timedelta(seconds=int(found.get("x_refresh_token_expires_in", 8_726_400))),
+            hard_expires_at=now + timedelta(seconds=int(hard)) if hard else None,
+        )
+
+
+def _headers() -> dict[str, str]:
+    return {
+        "Accept": "application/json",
+        "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
+        **_HARD_EXPIRY,
+    }

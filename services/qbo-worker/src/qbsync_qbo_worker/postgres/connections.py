@@ -1,0 +1,202 @@
+"""Connections and authorisations, as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from qbsync_qbo_worker.postgres.calls import QUERIES
+from qbsync_shared.messages import ConnectionState
+from qbsync_shared.postgres import Connection
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SealedTokens:
+    """Encrypted tokens with their expiries."""
+
+    access: bytes
+    access_expires_at: datetime
+    refresh: bytes
+    refresh_expires_at: datetime
+    hard_expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ConnectionRow:
+    """A tenant's connection; tokens are encrypted."""
+
+    tenant: str
+    version: int
+    state: ConnectionState
+    realm_id: str | None
+    company_name: str | None
+    access_token: bytes | None
+    access_expires_at: datetime | None
+    refresh_token: bytes | None
+    refresh_expires_at: datetime | None
+    hard_expires_at: datetime | None
+    refreshed_at: datetime | None
+    code: str | None
+    message: str | None
+    connected_by: str | None
+    connected_at: datetime | None
+    last_seen_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Authorisation:
+    """An authorisation that came back."""
+
+    tenant: str
+    cookie_hash: str
+    verifier: bytes
+    by: str
+    next: str
+
+
+def _row(row: Any) -> ConnectionRow:
+    return ConnectionRow(
+        tenant=row["tenant_id"],
+        version=row["version"],
+        state=ConnectionState(row["state"]),
+        realm_id=row["realm_id"],
+        company_name=row["company_name"],
+        access_token=row["access_token"],
+        access_expires_at=row["access_expires_at"],
+        refresh_token=row["refresh_token"],
+        refresh_expires_at=row["refresh_expires_at"],
+        hard_expires_at=row["hard_expires_at"],
+        refreshed_at=row["refreshed_at"],
+        code=row["code"],
+        message=row["message"],
+        connected_by=row["connected_by"],
+        connected_at=row["connected_at"],
+        last_seen_at=row["last_seen_at"],
+    )
+
+
+async def get(connection: Connection, tenant: str) -> ConnectionRow | None:
+    """A tenant's connection, or None where nobody ever connected."""
+    row = await connection.fetchrow(QUERIES["get_connection"], tenant)
+    return _row(row) if row else None
+
+
+async def lock(connection: Connection, tenant: str) -> ConnectionRow | None:
+    """The same, held until the transaction ends."""
+    row = await connection.fetchrow(QUERIES["lock_connection"], tenant)
+    return _row(row) if row else None
+
+
+async def connect(
+    connection: Connection, tenant: str, realm: str, tokens: SealedTokens, *, by: str, now: datetime
+) -> ConnectionRow | None:
+    """A person connected the tenant to a company; None where another tenant has that company."""
+    try:
+        async with connection.transaction():
+            row = await connection.fetchrow(
+                QUERIES["connect"],
+                tenant,
+                realm,
+                tokens.access,
+                tokens.access_expires_at,
+                tokens.refresh,
+                tokens.refresh_expires_at,
+                tokens.hard_expires_at,
+                now,
+                by,
+            )
+    except asyncpg.UniqueViolationError:
+        return None
+    return _row(row)
+
+
+async def keep_tokens(
+    connection: Connection, tenant: str, tokens: SealedTokens, *, now: datetime
+) -> ConnectionRow:
+    """New tokens."""
+    row = await connection.fetchrow(
+        QUERIES["keep_tokens"],
+        tenant,
+        tokens.access,
+        tokens.access_expires_at,
+        tokens.refresh,
+        tokens.refresh_expires_at,
+        tokens.hard_expires_at,
+        now,
+    )
+    return _row(row)
+
+
+async def set_state(
+    connection: Connection,
+    tenant: str,
+    state: ConnectionState,
+    *,
+    code: str | None = None,
+    message: str | None = None,
+) -> ConnectionRow:
+    """The connection stands differently."""
+    return _row(await connection.fetchrow(QUERIES["set_state"], tenant, state.value, code, message))
+
+
+async def drop_tokens(
+    connection: Connection, tenant: str, state: ConnectionState, *, code: str | None, message: str | None
+) -> ConnectionRow:
+    """Disconnected: nothing that could sign a call is kept."""
+    return _row(await connection.fetchrow(QUERIES["drop_tokens"], tenant, state.value, code, message))
+
+
+async def set_company(connection: Connection, tenant: str, name: str, *, now: datetime) -> ConnectionRow:
+    """What the company is called."""
+    return _row(await connection.fetchrow(QUERIES["set_company"], tenant, name, now))
+
+
+async def connected_tenants(connection: Connection) -> list[str]:
+    """Tenants whose QuickBooks may be read."""
+    return [row["tenant_id"] for row in await connection.fetch(QUERIES["connected_tenants"])]
+
+
+async def add_authorisation(connection: Connection, state_hash: str, found: Authorisation) -> None:
+    """Remember what an authorisation must bring back."""
+    await connection.execute(
+        QUERIES["add_authorisation"],
+        state_hash,
+        found.tenant,
+        found.cookie_hash,
+        found.verifier,
+        found.by,
+        found.next,
+    )
+
+
+async def take_authorisation(
+    connection: Connection, state_hash: str, *, not_before: datetime
+) -> Authorisation | None:
+    """Use an authorisation, once."""
+    row = await connection.fetchrow(QUERIES["take_authorisation"], state_hash, not_before)
+    if row is None:
+        return None
+    return Authorisation(
+        tenant=row["tenant_id"],
+        cookie_hash=row["cookie_hash"],
+        verifier=row["verifier"],
+        by=row["by"],
+        next=row["next"],
+    )
+
+
+async def purge_authorisations(connection: Connection, *, before: datetime) -> None:
+    """Forget those that never came back."""
+    await connection.execute(QUERIES["purge_authorisations"], before)
+
+
+async def get_cursor(connection: Connection, tenant: str, resource: str) -> datetime | None:
+    """How far a resource was read."""
+    since: datetime | None = await connection.fetchval(QUERIES["get_cursor"], tenant, resource)
+    return since
+
+
+async def put_cursor(connection: Connection, tenant: str, resource: str, since: datetime) -> None:
+    """It was read up to here."""
+    await connection.execute(QUERIES["put_cursor"], tenant, resource, since)

@@ -1,0 +1,164 @@
+-- name: open_lease
+-- Make sure that the tenant has a lease row.
+insert into realm_lease (tenant_id) values ($1) on conflict do nothing
+
+-- name: take_lease
+-- Hold a realm until $3, unless another holds it or it rests after a 429.
+update realm_lease set holder = $2, fence = fence + 1, expires_at = $3
+ where tenant_id = $1 and expires_at < $4 and not_before <= $4
+returning fence, tat
+
+-- name: renew_lease
+-- Hold it longer; no row means that it was lost.
+update realm_lease set expires_at = $4, tat = $5
+ where tenant_id = $1 and holder = $2 and fence = $3
+returning fence
+
+-- name: release_lease
+-- Let it go.
+update realm_lease set expires_at = '-infinity' where tenant_id = $1 and holder = $2 and fence = $3
+
+-- name: rest_realm
+-- Send nothing before $2.
+update realm_lease set not_before = greatest(not_before, $2) where tenant_id = $1
+
+-- name: rests_until
+-- Until when nothing may be sent.
+select greatest(not_before, '2000-01-01Z') as until from realm_lease where tenant_id = $1
+
+-- name: due_tenants
+-- Connected tenants that have work to send or calls to settle, longest due first.
+select w.tenant_id from (
+    select tenant_id, min(available_at) as since from work_item
+     where state in ('pending', 'waiting') and available_at <= $1
+     group by tenant_id
+    union all
+    select tenant_id, min(send_again_at) from call where state = 'open' and send_again_at <= $1 group by tenant_id
+) w
+  join connection c on c.tenant_id = w.tenant_id and c.state = 'connected'
+  left join realm_lease l on l.tenant_id = w.tenant_id
+ where coalesce(l.expires_at, '-infinity') < $1 and coalesce(l.not_before, '-infinity') <= $1
+ group by w.tenant_id
+ order by min(w.since)
+ limit $2
+
+-- name: add_call
+-- Store a write before it goes out.
+insert into call (requestid, tenant_id, sync_id, method, path, query, body, send_again_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+
+-- name: open_calls
+-- Calls whose outcome is not known, oldest first.
+select * from call where tenant_id = $1 and state = 'open' and send_again_at <= $2 order by created_at
+
+-- name: sent_call
+-- It goes out (again); if nothing more is heard it goes once more at $3.
+update call set sends = sends + 1, send_again_at = $3 where tenant_id = $1 and requestid = $2
+
+-- name: call_again
+-- It goes out once more at $3.
+update call set send_again_at = $3 where tenant_id = $1 and requestid = $2
+
+-- name: open_syncs
+-- Syncs of which a write was stored and not settled.
+select distinct sync_id from call where tenant_id = $1 and state = 'open'
+
+-- name: settle_call
+-- Its outcome is known.
+update call set state = 'settled', status = $3, intuit_tid = $4, settled_at = $5
+ where tenant_id = $1 and requestid = $2
+
+-- name: erase_calls
+-- Forget a tenant: its calls.
+delete from call where tenant_id = $1
+
+-- name: erase_connection
+-- Forget a tenant: its connection.
+delete from connection where tenant_id = $1
+
+-- name: erase_lease
+-- Forget a tenant: its lease.
+delete from realm_lease where tenant_id = $1
+
+-- name: erase_cursors
+-- Forget a tenant: how far its changes were read.
+delete from read_cursor where tenant_id = $1
+
+-- name: erase_authorisations
+-- Forget a tenant: authorisations under way.
+delete from authorisation where tenant_id = $1
+
+-- name: add_authorisation
+-- Remember what an authorisation must bring back.
+insert into authorisation (state_hash, tenant_id, cookie_hash, verifier, by, next) values ($1, $2, $3, $4, $5, $6)
+
+-- name: take_authorisation
+-- Use it, once; one that is older than $2 is worth nothing.
+delete from authorisation where state_hash = $1 and created_at > $2
+returning tenant_id, cookie_hash, verifier, by, next
+
+-- name: purge_authorisations
+-- Forget those that never came back.
+delete from authorisation where created_at < $1
+
+-- name: get_connection
+-- A tenant's connection.
+select * from connection where tenant_id = $1
+
+-- name: lock_connection
+-- The same, held until the transaction ends: one refresh at a time over all replicas.
+select * from connection where tenant_id = $1 for update
+
+-- name: connect
+-- A person connected the tenant to a company.
+insert into connection (tenant_id, state, realm_id, access_token, access_expires_at, refresh_token,
+    refresh_expires_at, hard_expires_at, refreshed_at, connected_by, connected_at, last_seen_at)
+values ($1, 'connected', $2, $3, $4, $5, $6, $7, $8, $9, $8, $8)
+on conflict (tenant_id) do update
+   set version = connection.version + 1, state = 'connected', realm_id = excluded.realm_id,
+       access_token = excluded.access_token, access_expires_at = excluded.access_expires_at,
+       refresh_token = excluded.refresh_token, refresh_expires_at = excluded.refresh_expires_at,
+       hard_expires_at = excluded.hard_expires_at, refreshed_at = excluded.refreshed_at,
+       connected_by = excluded.connected_by, connected_at = excluded.connected_at,
+       last_seen_at = excluded.last_seen_at, code = null, message = null
+returning *
+
+-- name: keep_tokens
+-- New tokens, durable before they are used.
+update connection
+   set version = version + 1, state = case when state = 'paused' then state else 'connected' end,
+       access_token = $2, access_expires_at = $3, refresh_token = $4, refresh_expires_at = $5,
+       hard_expires_at = coalesce($6, hard_expires_at), refreshed_at = $7, last_seen_at = $7, code = null, message = null
+ where tenant_id = $1
+returning *
+
+-- name: set_state
+-- The connection stands differently.
+update connection set version = version + 1, state = $2, code = $3, message = $4 where tenant_id = $1
+returning *
+
+-- name: drop_tokens
+-- Disconnected: nothing that could sign a call is kept.
+update connection
+   set version = version + 1, state = $2, access_token = null, refresh_token = null, access_expires_at = null,
+       refresh_expires_at = null, code = $3, message = $4
+ where tenant_id = $1
+returning *
+
+-- name: set_company
+-- What the company is called.
+update connection set version = version + 1, company_name = $2, last_seen_at = $3 where tenant_id = $1
+returning *
+
+-- name: connected_tenants
+-- Tenants whose QuickBooks may be read.
+select tenant_id from connection where state = 'connected' order by tenant_id
+
+-- name: get_cursor
+-- How far a resource was read.
+select since from read_cursor where tenant_id = $1 and resource = $2
+
+-- name: put_cursor
+-- It was read up to here.
+insert into read_cursor (tenant_id, resource, since) values ($1, $2, $3)
+on conflict (tenant_id, resource) do update set since = excluded.since

@@ -1,0 +1,1 @@
+"""What the worker does: connect, drain, read. No HTTP server, no SQL."""
