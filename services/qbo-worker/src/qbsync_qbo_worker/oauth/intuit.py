@@ -94,7 +94,7 @@ class Intuit:
             client_secret=self._client_secret,
             scope=SCOPE,
             redirect_uri=self._redirect_uri,
-            token_endpoint_auth_method="client_secret_basic",
+            token_endpoint_auth_method="client_secret_basic",  # noqa: S106 - the name of a method
             code_challenge_method="S256",
             timeout=TIMEOUT,
             transport=self._transport,

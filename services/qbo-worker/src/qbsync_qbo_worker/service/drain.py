@@ -130,8 +130,8 @@ class Drain:
             calls = await store.open_calls(connection, lease.tenant, now=self._clock.now())
             stored_for = await store.syncs_with_open_calls(connection, lease.tenant)
             unsent = [item for item in items.values() if item.sync_id not in stored_for]
-            for item in unsent:  # claimed, but nothing was stored: nothing went out
-                await self._queue.settle(connection, item, NotProcessed(), holder=lease.token)
+            for one in unsent:  # claimed, but nothing was stored: nothing went out
+                await self._queue.settle(connection, one, NotProcessed(), holder=lease.token)
         for stored in calls:
             item = items.get(stored.sync_id)
             if item is None:
@@ -299,8 +299,9 @@ class Drain:
         if found is None:
             return
         ready = Ready(item=item, call=stored.call)
-        match = next((seen for seen in found if await self._is_ours(item, seen)), None)
-        if match is not None:
+        ours = [seen for seen in found if await self._is_ours(item, seen)]
+        if ours:
+            match = ours[0]
             outcome: Outcome = Succeeded(
                 quickbooks_id=match.quickbooks_id, token=match.token, returned=match.entity
             )
