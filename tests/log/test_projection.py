@@ -4,12 +4,11 @@ import random
 from typing import Any
 
 import pytest
+
 from qbsync_log.postgres import repository
-
-from qbsync_shared.messages import Dependency
 from qbsync_shared.kinds import Kind
+from qbsync_shared.messages import Dependency
 from qbsync_shared.postgres import Database
-
 from tests.log.story import TENANT, Story, customer, hear, invoice
 
 DUMP = """

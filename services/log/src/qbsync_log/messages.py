@@ -3,15 +3,14 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from qbsync_log.domain.records import Approval, Fact, Problem, Standing, describe, entity_key
+from qbsync_log.postgres import repository
 from qbsync_shared import messages as said
 from qbsync_shared.messages import Message, SyncApproved, SyncEvent
 from qbsync_shared.messaging import Subscription
 from qbsync_shared.postgres import Connection
 from qbsync_shared.subjects import COMMANDS, EVENTS, TENANTS, pattern
 from qbsync_shared.web import sse
-
-from qbsync_log.domain.records import Approval, Fact, Problem, Standing, describe, entity_key
-from qbsync_log.postgres import repository
 
 SCHEMA = "log"
 Write = Callable[[Connection, Any], Awaitable[None]]

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from qbsync_shared.catalogue import Action
-from qbsync_shared.states import SyncState
-
 from qbsync_log.domain.records import SyncRecord
 from qbsync_log.domain.unsynced import guidance, problem
+from qbsync_shared.catalogue import Action
+from qbsync_shared.states import SyncState
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,6 @@ NOT_FOR_CLEAR = Refusal(
 NO_LINK = Refusal(
     "not-linked", "It is not linked to a record in QuickBooks, so there is no ID to clear. Press Resync."
 )
-ASKED = Refusal("asked-already", "This was asked for already. It is on its way.")
 
 
 def may_resync(record: SyncRecord, *, latest: bool) -> Refusal | None:

@@ -1,12 +1,13 @@
 """Which entities did not arrive, and who has to act: a person, or nobody because it moves by itself."""
 
+from dataclasses import replace
 from enum import StrEnum
 from hashlib import sha256
 
-from qbsync_shared.catalogue import Guidance, RetryClass, explain
-from qbsync_shared.states import SyncState
-
 from qbsync_log.domain.records import Problem, SyncRecord
+from qbsync_shared.catalogue import Guidance, RetryClass, entries, explain
+from qbsync_shared.kinds import Edition
+from qbsync_shared.states import SyncState
 
 WAITS_FOR = "QS-WAITS-FOR"
 _STUCK = (RetryClass.CONNECTION, RetryClass.OURS)
@@ -34,7 +35,14 @@ def problem(record: SyncRecord) -> Problem | None:
 
 def guidance(record: SyncRecord, why: Problem) -> Guidance:
     """The catalogue's words for a problem of this record."""
-    return explain(why.code, record.edition, text=why.message)
+    return words_for(why, record.edition)
+
+
+def words_for(why: Problem, edition: Edition) -> Guidance:
+    """The catalogue's words for a code. One of qbsync's own that this release does not know falls back visibly as well."""
+    if why.code.startswith("QS-") and why.code not in entries("any"):
+        return replace(explain("*", edition), code=why.code, known=False)
+    return explain(why.code, edition, text=why.message)
 
 
 def bucket(record: SyncRecord, *, asked: bool = False, dependency_moves: bool = False) -> Bucket | None:
@@ -52,16 +60,18 @@ def bucket(record: SyncRecord, *, asked: bool = False, dependency_moves: bool = 
         return None
     if asked:
         return Bucket.RESYNCING
-    if record.state is not SyncState.WAITING:
-        return Bucket.NEEDS_YOU
+    if record.state is SyncState.WAITING and _moves_by_itself(record, why, dependency_moves=dependency_moves):
+        return Bucket.RETRIES
+    return Bucket.NEEDS_YOU
+
+
+def _moves_by_itself(record: SyncRecord, why: Problem, *, dependency_moves: bool) -> bool:
     if why.code == WAITS_FOR:
-        return Bucket.RETRIES if dependency_moves else Bucket.NEEDS_YOU
+        return dependency_moves
     found = guidance(record, why)
     if found.retry in _STUCK:
-        return Bucket.NEEDS_YOU
-    if record.standing.retry_at is not None:
-        return Bucket.RETRIES
-    return Bucket.NEEDS_YOU if found.needs_person else Bucket.RETRIES
+        return False
+    return record.standing.retry_at is not None or not found.needs_person
 
 
 def moves(record: SyncRecord | None, listed: Bucket | None) -> bool:

@@ -3,6 +3,11 @@
 from dataclasses import replace
 from datetime import datetime
 
+from qbsync_log.domain.records import Fact, SyncRecord, apply, entity_key
+from qbsync_log.domain.redaction import redact
+from qbsync_log.domain.unsynced import Bucket, bucket, cause_of, moves
+from qbsync_log.domain.words import words_of
+from qbsync_log.postgres.rows import record_of, values_of
 from qbsync_shared.kinds import Kind
 from qbsync_shared.messages import (
     AuditRecorded,
@@ -14,12 +19,6 @@ from qbsync_shared.messages import (
     TenantConfigured,
 )
 from qbsync_shared.postgres import Connection, Queries
-
-from qbsync_log.domain.records import Fact, SyncRecord, apply, entity_key
-from qbsync_log.domain.redaction import redact
-from qbsync_log.domain.unsynced import Bucket, bucket, cause_of, moves
-from qbsync_log.domain.words import words_of
-from qbsync_log.postgres.rows import record_of, values_of
 
 QUERIES = Queries.load("qbsync_log.postgres")
 
@@ -76,7 +75,8 @@ async def refused(connection: Connection, tenant: str, command_id: str, code: st
 
 
 async def _keep_event(connection: Connection, fact: Fact) -> None:
-    standing, details = fact.standing, {}
+    standing = fact.standing
+    details: dict[str, object] = {}
     if fact.approval is not None:
         approval = fact.approval
         details = {

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from qbsync_log.domain.records import Approval, Problem, Standing, SyncRecord
 from qbsync_shared.kinds import Direction, Edition, Kind, Operation
 from qbsync_shared.states import SyncState
-
-from qbsync_log.domain.records import Approval, Problem, Standing, SyncRecord
 
 Row = Mapping[str, Any]
 

@@ -1,0 +1,1 @@
+"""What the log does when somebody asks for something."""
