@@ -10,11 +10,12 @@ from fastapi import Depends, FastAPI
 from jinja2 import ChoiceLoader, FileSystemLoader
 from pydantic import SecretStr
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from qbsync_shared.clock import FrozenClock
 from qbsync_shared.kinds import Edition
 from qbsync_shared.web import Fact, Link, Page, Pages, Principal, Role, Strip, TenantView, install, require
+from qbsync_shared.web.live import live_routes
 from qbsync_shared.web.sse import Hints
 
 KEY = "a-key-for-tests-only-of-enough-length"
@@ -80,6 +81,7 @@ def create_gallery(url: str = "http://127.0.0.1", clock: FrozenClock | None = No
     hints = Hints("gallery")
     app.state.hints = hints
     app.state.waiting = 20
+    app.state.silent = False
     app.state.approved = []
 
     def page(title: str, *, strip: Strip = WELL, modal: bool = False) -> Page:
@@ -110,13 +112,10 @@ def create_gallery(url: str = "http://127.0.0.1", clock: FrozenClock | None = No
             errors={"name": "Give it a name."},
         )
 
-    @app.get("/t/{tenant}/gallery/nav")
-    async def nav(request: Request, tenant: str, _: Viewer) -> Response:
-        return pages.fragment(request, "nav.html", page=page("Gallery"))
+    async def frame(_: Request, tenant: str) -> Page:
+        return page("Gallery", strip=SILENT if app.state.silent else WELL)
 
-    @app.get("/t/{tenant}/gallery/events")
-    async def events(request: Request, tenant: str, _: Viewer) -> StreamingResponse:
-        return app.state.streams.respond(request, hints, tenant)
+    app.include_router(live_routes("/t/{tenant}/gallery", pages=pages, hints=hints, page_of=frame))
 
     @app.get("/t/{tenant}/gallery/detail")
     async def detail(request: Request, tenant: str, _: Viewer) -> Response:

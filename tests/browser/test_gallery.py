@@ -165,10 +165,11 @@ async def test_a_hint_renews_the_counts_and_nothing_else(page: Page, gallery: Ga
     box = page.get_by_label("Approve: create invoice 1044,")
     await box.uncheck()
     assert (await page.title()).startswith("(20) Gallery")
-    gallery.app.state.waiting = 23
+    gallery.app.state.waiting, gallery.app.state.silent = 23, True
     gallery.app.state.hints.tell("thistle-loam", "counts")
     await expect(page.locator("#nav-links .count--solid")).to_contain_text("23")
     await expect(page).to_have_title("(23) Gallery · Thistle & Loam Landscaping · qbsync")
+    await expect(page.locator("#strip")).to_contain_text("Connector silent")
     await expect(box).not_to_be_checked()
 
 

@@ -8,12 +8,13 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from fastapi import FastAPI
 from pydantic import SecretStr
 from tests.browser.gallery import KEY, NOW
 
 from qbsync_shared.clock import FrozenClock
 from qbsync_shared.web import Principal, Role, Tokens, issue_token
-from qbsync_shared.web.auth import PublishedKeys, Refusal
+from qbsync_shared.web.auth import PublishedKeys, Refusal, needed_roles
 
 PATH = "/t/thistle-loam/gallery"
 PAGE = {"accept": "text/html"}
@@ -153,6 +154,14 @@ def test_each_role_may_what_the_lower_may(role: Role) -> None:
         assert here.may(needed) == everywhere.may(needed) == (role >= needed)
     assert not here.may(Role.OPERATOR)
     assert everywhere.may(Role.OPERATOR) == (role == Role.OPERATOR)
+
+
+def test_the_roles_of_an_app_can_be_listed(app: FastAPI) -> None:
+    roles = needed_roles(app)
+    assert roles["GET", "/session"] is None
+    assert roles["GET", PATH.replace("thistle-loam", "{tenant}")] == Role.VIEWER
+    assert roles["POST", "/t/{tenant}/gallery/approve"] == Role.APPROVER
+    assert roles["GET", "/t/{tenant}/gallery/events"] == Role.VIEWER
 
 
 async def test_without_a_token(client: httpx.AsyncClient) -> None:

@@ -1,7 +1,7 @@
 """Who is calling: a signed token (contracts.md section 7) as a bearer or in the session cookie, and what its role may do."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
@@ -9,6 +9,9 @@ from typing import Any, Protocol
 
 import httpx
 import jwt
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
 from pydantic import SecretStr
 from starlette.requests import HTTPConnection, Request
 
@@ -213,6 +216,24 @@ def principal_of(request: HTTPConnection) -> Principal | None:
     principal = getattr(request.state, "principal", None)
     assert principal is None or isinstance(principal, Principal)
     return principal
+
+
+def needed_roles(app: FastAPI) -> dict[tuple[str, str], Role | None]:
+    """The role that each route asks for, by method and path; ``None`` is open to anybody. For the test of the permission matrix."""
+    found: dict[tuple[str, str], Role | None] = {}
+    for route in iter_route_contexts(app.routes):
+        dependant = getattr(route, "dependant", None)
+        role = max(_roles(dependant), default=None) if dependant is not None else None
+        for method in route.methods or ():
+            found[method, route.path or ""] = role
+    return found
+
+
+def _roles(dependant: Dependant) -> Iterator[Role]:
+    if isinstance(dependant.call, require):
+        yield dependant.call.role
+    for inner in dependant.dependencies:
+        yield from _roles(inner)
 
 
 @dataclass(frozen=True)

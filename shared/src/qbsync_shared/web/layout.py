@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 from qbsync_shared.clock import Clock, SystemClock
 from qbsync_shared.kinds import Edition
 from qbsync_shared.web import csrf
-from qbsync_shared.web.auth import Principal, Role, principal_of
+from qbsync_shared.web.auth import EVERYBODY, Principal, Role, principal_of
 from qbsync_shared.web.filters import FILTERS
 from qbsync_shared.web.static import static_url
 
@@ -26,18 +26,18 @@ THEME_COOKIE = "qbsync_theme"
 
 
 class WebSettings(Protocol):
-    """What the pages need of a service's settings (contracts.md section 8). Addresses have no slash at the end."""
+    """What the pages need of a service's settings. Addresses have no slash at the end; a missing one is this service's own host."""
 
     @property
     def public_url(self) -> str: ...
     @property
-    def wizard_url(self) -> str: ...
+    def wizard_url(self) -> str | None: ...
     @property
-    def gateway_url(self) -> str: ...
+    def gateway_url(self) -> str | None: ...
     @property
-    def worker_url(self) -> str: ...
+    def worker_url(self) -> str | None: ...
     @property
-    def log_url(self) -> str: ...
+    def log_url(self) -> str | None: ...
     @property
     def jwt_key(self) -> SecretStr | None: ...
     @property
@@ -112,41 +112,52 @@ class NavLink:
     icon: str
 
 
-@dataclass(frozen=True)
 class Navigation:
     """Where the parts of the product are; they may be on different hosts."""
 
-    settings: WebSettings
+    def __init__(self, settings: WebSettings) -> None:
+        self._wizard = settings.wizard_url or settings.public_url
+        self._gateway = settings.gateway_url or settings.public_url
+        self._worker = settings.worker_url or settings.public_url
+        self._log = settings.log_url or settings.public_url
 
-    def home(self, tenant: str) -> str:
-        """The page to begin with: the Sync Wizard of a tenant, the ops page for ``"*"``."""
-        return (
-            f"{self.settings.log_url}/ops"
-            if tenant == "*"
-            else f"{self.settings.wizard_url}/t/{tenant}/wizard"
-        )
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The addresses of the four services."""
+        return self._wizard, self._gateway, self._worker, self._log
 
     @property
     def help(self) -> str:
         """The status code guide."""
-        return f"{self.settings.log_url}/status-codes"
+        return f"{self._log}/status-codes"
+
+    def home(self, tenant: str) -> str:
+        """The page to begin with: the Sync Wizard of a tenant, the ops page for ``"*"``."""
+        return f"{self._log}/ops" if tenant == EVERYBODY else f"{self._wizard}/t/{tenant}/wizard"
+
+    def report(self, tenant: str) -> str:
+        """The Sync Report."""
+        return f"{self._log}/t/{tenant}/log"
+
+    def unsynced(self, tenant: str) -> str:
+        """The Unsynced Entities."""
+        return f"{self._log}/t/{tenant}/unsynced"
 
     def connections(self, tenant: TenantView) -> str:
         """The connection page of the tenant's edition."""
         if tenant.edition == Edition.DESKTOP:
-            return f"{self.settings.gateway_url}/t/{tenant.id}/desktop"
-        return f"{self.settings.worker_url}/t/{tenant.id}/online"
+            return f"{self._gateway}/t/{tenant.id}/desktop"
+        return f"{self._worker}/t/{tenant.id}/online"
 
     def links(self, tenant: TenantView | None) -> list[NavLink]:
         """The entries, in their order; without a tenant only the guide."""
         guide = NavLink("codes", self.help, "Status Codes", "codes")
         if tenant is None:
             return [guide]
-        log = f"{self.settings.log_url}/t/{tenant.id}"
         return [
             NavLink("wizard", self.home(tenant.id), "Sync Wizard", "wizard"),
-            NavLink("report", f"{log}/log", "Sync Report", "report"),
-            NavLink("unsynced", f"{log}/unsynced", "Unsynced Entities", "unsynced"),
+            NavLink("report", self.report(tenant.id), "Sync Report", "report"),
+            NavLink("unsynced", self.unsynced(tenant.id), "Unsynced Entities", "unsynced"),
             NavLink("connections", self.connections(tenant), "Connections", "connections"),
             guide,
         ]
@@ -155,7 +166,7 @@ class Navigation:
         """The entries for operators; none for anybody else."""
         if principal is None or not principal.may(Role.OPERATOR):
             return []
-        return [NavLink("ops", f"{self.settings.log_url}/ops", "Ops", "ops")]
+        return [NavLink("ops", self.home(EVERYBODY), "Ops", "ops")]
 
 
 def is_fragment(request: Request) -> bool:

@@ -36,8 +36,7 @@ def install(
     app.include_router(session_routes(pages, tokens))
     app.mount(PREFIX, StaticFiles(), name="static")
     app.state.streams = Streams()
-    own = (settings.wizard_url, settings.gateway_url, settings.worker_url, settings.log_url)
-    targets = {origin(url) for url in own if url} | set(form_targets)
+    targets = {origin(url) for url in pages.navigation.hosts} | set(form_targets)
     # the last one added is the outermost
     app.add_middleware(Sessions, tokens=tokens)
     app.add_middleware(
