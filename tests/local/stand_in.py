@@ -4,7 +4,8 @@ import http.server
 import os
 import sys
 
-if os.environ.get("STAND_IN_FAILS") == os.environ["QBSYNC_PORT"]:
+port = os.environ.get("QBSYNC_PORT") or os.environ["QBSYNC_SANDBOX_ONLINE_PORT"]
+if os.environ.get("STAND_IN_FAILS") == port:
     sys.exit("STAND_IN_FAILS tells this one to fail")
 
 
@@ -21,4 +22,4 @@ class Handler(http.server.BaseHTTPRequestHandler):
 print(
     "database", os.environ["QBSYNC_DATABASE_URL"].split("@")[1], "public", os.environ.get("QBSYNC_PUBLIC_URL")
 )
-http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["QBSYNC_PORT"])), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()

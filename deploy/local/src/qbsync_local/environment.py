@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qbsync_local.catalogue import SandboxSpec, ServiceSpec
 from qbsync_local.embedded.process import free_port, port_is_free
+from qbsync_local.given import given
 from qbsync_local.local_secrets import LocalSecrets
 
 HOST = "127.0.0.1"
@@ -35,7 +36,7 @@ def choose_ports(specs: tuple[ServiceSpec | SandboxSpec, ...], port_base: int) -
 
 def public_url(spec: ServiceSpec, where: Surroundings) -> str:
     """The service's outside address: QBSYNC_<setting>_URL if the user set it, else its address here."""
-    return os.environ.get(f"QBSYNC_{spec.setting}_URL") or where.address(spec.name)
+    return given(f"QBSYNC_{spec.setting}_URL") or where.address(spec.name)
 
 
 def common(
@@ -62,12 +63,7 @@ def common(
             "QBSYNC_INTUIT_CLIENT_SECRET": secrets.intuit_client_secret,
             "QBSYNC_INTUIT_WEBHOOK_VERIFIER": secrets.intuit_webhook_verifier,
         }
-    return {name: value for name, value in settings.items() if not is_set(name)}
-
-
-def is_set(name: str) -> bool:
-    """Whether the user has set this, itself or as a file."""
-    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
+    return {name: value for name, value in settings.items() if given(name) is None}
 
 
 def for_service(spec: ServiceSpec, shared: Mapping[str, str], where: Surroundings) -> dict[str, str]:

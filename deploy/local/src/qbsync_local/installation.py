@@ -1,12 +1,12 @@
 """Finds the qbsync that a command is about: the one that runs on the data directory, or the one the environment names."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from qbsync_local import local_secrets, run_file
 from qbsync_local.catalogue import SERVICES
+from qbsync_local.given import given
 from qbsync_shared.web.auth import EVERYBODY, Role, issue_token
 
 
@@ -33,7 +33,7 @@ def find(data: Path) -> Installation:
         running = None
     services = {name: place.url for name, place in running.services.items()} if running else {}
     for spec in SERVICES:
-        if url := os.environ.get(f"QBSYNC_{spec.setting}_URL"):
+        if url := given(f"QBSYNC_{spec.setting}_URL"):
             services[spec.name] = url.rstrip("/")
     if not services:
         raise NotFoundError(
@@ -66,7 +66,7 @@ def nats_url(data: Path) -> str:
 
 
 def _server(setting: str, data: Path, name: str) -> str:
-    if url := os.environ.get(setting):
+    if url := given(setting):
         return url
     running = run_file.read(data)
     if running is None or not running.alive:

@@ -1,12 +1,12 @@
 """DIR/secrets.json: the keys of a local installation, made once and kept, because stored data depends on them."""
 
 import base64
-import os
 import secrets
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from qbsync_local.given import given
 from qbsync_local.private_file import write_private
 
 NAME = "secrets.json"
@@ -56,9 +56,7 @@ def signing_key(data: Path) -> str | None:
 
     Raises OSError when the named file cannot be read.
     """
-    if key := os.environ.get("QBSYNC_JWT_KEY"):
+    if key := given("QBSYNC_JWT_KEY"):
         return key
-    if file := os.environ.get("QBSYNC_JWT_KEY_FILE"):
-        return Path(file).read_text(encoding="utf-8").strip()
     kept = read(data)
     return None if kept is None else kept.jwt_key

@@ -1,21 +1,36 @@
-"""What must have happened before a service starts: schemas brought up to date, streams and consumers provisioned."""
+"""What must have happened before a service starts: schemas brought up to date, streams provisioned."""
 
 import asyncpg
 import nats.errors
 
 from qbsync_local.catalogue import SERVICES
+from qbsync_local.given import given
 from qbsync_shared import messaging, postgres
 
-ERRORS = (OSError, asyncpg.PostgresError, postgres.MigrationError, nats.errors.Error)
+ERRORS = (
+    OSError,
+    asyncpg.PostgresError,
+    postgres.MigrationError,
+    nats.errors.Error,
+    messaging.ShrinkRefusedError,
+)
 """What may go wrong for reasons outside of qbsync; the message tells a user enough."""
 
 
-async def migrate(database_url: str) -> None:
-    """Bring each service's schema up to date; does nothing where it is."""
-    for spec in SERVICES:
-        await postgres.migrate(database_url, spec.schema, spec.module)
+async def migrate(database_url: str) -> dict[str, list[str]]:
+    """Bring each service's schema up to date; return the revisions applied now, by service."""
+    return {spec.name: await postgres.migrate(database_url, spec.schema, spec.module) for spec in SERVICES}
 
 
-async def provision(nats_url: str) -> None:
-    """Create or update the streams and consumers; does nothing where they are right."""
-    await messaging.provision(nats_url)
+async def provision(
+    nats_url: str, *, replicas: int = 1, allow_shrink: bool = False, dry_run: bool = False
+) -> list[str]:
+    """Bring the streams to what the contract asks for; return one line per change. QBSYNC_NATS_CREDENTIALS is used."""
+    changes = await messaging.provision(
+        nats_url,
+        credentials=given("QBSYNC_NATS_CREDENTIALS"),
+        replicas=replicas,
+        allow_shrink=allow_shrink,
+        dry_run=dry_run,
+    )
+    return [str(change) for change in changes]

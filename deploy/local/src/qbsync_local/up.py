@@ -15,6 +15,7 @@ from types import FrameType
 from qbsync_local import environment, local_secrets, preparation, run_file
 from qbsync_local.catalogue import SANDBOX, SERVICES, SandboxSpec, ServiceSpec
 from qbsync_local.embedded import EmbeddedNats, EmbeddedPostgres
+from qbsync_local.given import given
 from qbsync_local.programs import ChildProgram
 from qbsync_local.supervisor import StartError, StopRequested, Supervisor
 from qbsync_local.terminal import Terminal
@@ -34,8 +35,8 @@ class Plan:
 
     data: Path
     port_base: int
-    migrate: Callable[[str], Awaitable[None]]
-    provision: Callable[[str], Awaitable[None]]
+    migrate: Callable[[str], Awaitable[object]]
+    provision: Callable[[str], Awaitable[object]]
     services: tuple[ServiceSpec, ...] = SERVICES
     sandbox: tuple[SandboxSpec, ...] = SANDBOX
 
@@ -137,12 +138,12 @@ class LocalSystem:
 
     def _start_servers(self) -> tuple[str, str]:
         """Start PostgreSQL and NATS, unless the user's environment names running ones; return their URLs."""
-        database_url, nats_url = os.environ.get("QBSYNC_DATABASE_URL"), os.environ.get("QBSYNC_NATS_URL")
-        if not database_url:
+        database_url, nats_url = given("QBSYNC_DATABASE_URL"), given("QBSYNC_NATS_URL")
+        if database_url is None:
             self._postgres = EmbeddedPostgres(self._plan.data / "postgres")
             self._supervisor.start([self._postgres])
             database_url = self._postgres.url
-        if not nats_url:
+        if nats_url is None:
             self._nats = EmbeddedNats(self._plan.data / "nats")
             self._supervisor.start([self._nats])
             nats_url = self._nats.url
