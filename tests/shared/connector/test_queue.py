@@ -1,0 +1,425 @@
+"""The work queue on a real PostgreSQL, in the worker's schema."""
+
+import json
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.conftest import MakeDatabase
+from tests.shared.databases import assert_queries_prepare
+
+from qbsync_shared.clock import FrozenClock
+from qbsync_shared.connector import LinkKeeper, Seen, WorkQueue, judge_import
+from qbsync_shared.connector import repository as store
+from qbsync_shared.ids import EntityKey, MakeId
+from qbsync_shared.kinds import Edition, Kind
+from qbsync_shared.messages import (
+    Cancel,
+    ClearId,
+    EntityApplied,
+    EntityRejected,
+    Link,
+    Pause,
+    Resume,
+    SyncApproved,
+)
+from qbsync_shared.messages.base import stamp
+from qbsync_shared.outcomes import (
+    Cancelled,
+    Failed,
+    HandedOver,
+    NotProcessed,
+    Outcome,
+    Succeeded,
+    Unknown,
+    Waiting,
+)
+from qbsync_shared.postgres import Database
+
+T = "oak-field"
+HOLDER = "one"
+
+
+class Bench:
+    """The queue with its clock and what it said."""
+
+    def __init__(self, database: Database, clock: FrozenClock, make_id: MakeId) -> None:
+        self.database = database
+        self.clock = clock
+        self.make_id = make_id
+        self.queue = WorkQueue(Edition.ONLINE, clock=clock, make_id=make_id)
+        self.links = LinkKeeper(Edition.ONLINE, clock=clock, make_id=make_id)
+
+    def approved(self, app_id: str, /, **changes: Any) -> SyncApproved:
+        kind = changes.get("kind", "customer")
+        entity = {"kind": kind, "app_id": app_id, "revision": "1", "name": f"Name {app_id}", "active": True}
+        values: dict[str, Any] = {
+            **stamp(self.make_id(), T, self.clock.now()),
+            "edition": Edition.ONLINE,
+            "sync_id": self.make_id(),
+            "direction": "export",
+            "kind": kind,
+            "app_id": app_id,
+            "operation": "create",
+            "entity": entity,
+            "entity_seq": 1,
+            "approved_by": "dana",
+            "approved_at": self.clock.now(),
+        }
+        return SyncApproved(**{**values, **changes})
+
+    def invoice(self, app_id: str, customer: str, **changes: Any) -> SyncApproved:
+        entity = {
+            "kind": "invoice",
+            "app_id": app_id,
+            "revision": "1",
+            "number": app_id,
+            "customer": {"app_id": customer},
+            "date": "2026-11-02",
+            "total": "10.00",
+            "lines": [{"line_id": "1", "amount": "10.00"}],
+        }
+        depends_on = [{"kind": "customer", "app_id": customer}]
+        return self.approved(
+            app_id, **{"kind": "invoice", "entity": entity, "depends_on": depends_on, **changes}
+        )
+
+    async def accept(self, *approvals: SyncApproved) -> None:
+        for approval in approvals:
+            async with self.database.tenant(T) as connection:
+                await self.queue.accept(connection, approval)
+
+    async def claim(self, limit: int = 10, holder: str = HOLDER) -> list[Any]:
+        async with self.database.tenant(T) as connection:
+            return await self.queue.claim(connection, T, holder=holder, limit=limit)
+
+    async def settle(self, item: Any, outcome: Outcome, holder: str = HOLDER) -> bool:
+        async with self.database.tenant(T) as connection:
+            return await self.queue.settle(connection, item, outcome, holder=holder)
+
+    async def succeed(self, item: Any, quickbooks_id: str = "58", **returned: Any) -> None:
+        back = {"kind": item.kind.value, "name": item.data.get("name"), "active": True, **returned}
+        assert await self.settle(item, Succeeded(quickbooks_id=quickbooks_id, token="0", returned=back))
+
+    async def state(self, approval: SyncApproved) -> tuple[str, str | None]:
+        async with self.database.tenant(T) as connection:
+            item = await store.get(connection, T, approval.sync_id)
+        assert item is not None
+        return item.state.value, item.code
+
+    async def said(self) -> list[tuple[str, dict[str, Any]]]:
+        async with self.database.everyone() as connection:
+            rows = await connection.fetch("select subject, payload from outbox order by id")
+        return [(row["subject"].split(".", 3)[3], json.loads(bytes(row["payload"]))) for row in rows]
+
+    async def verbs(self) -> list[str]:
+        return [subject.split(".", 1)[1] for subject, _ in await self.said()]
+
+
+@pytest.fixture
+async def bench(database: MakeDatabase, clock: FrozenClock, make_id: MakeId) -> Bench:
+    opened = await database("worker", "qbsync_qbo_worker")
+    return Bench(opened, clock, make_id)
+
+
+async def test_an_approval_is_claimed_sent_linked_and_told(bench: Bench) -> None:
+    approval = bench.approved("C-1")
+    await bench.accept(approval, approval)
+    (item,) = await bench.claim()
+    assert item.entity.name == "Name C-1"
+    await bench.succeed(item)
+    assert await bench.state(approval) == ("succeeded", None)
+    assert await bench.verbs() == ["sync.started", "link.created", "sync.succeeded"]
+    assert await bench.claim() == []
+
+
+async def test_a_late_answer_of_a_former_holder_changes_nothing(bench: Bench) -> None:
+    approval = bench.approved("C-1")
+    await bench.accept(approval)
+    (item,) = await bench.claim()
+    async with bench.database.tenant(T) as connection:
+        await bench.queue.hand_to(connection, T, [item.sync_id], holder="two")
+    assert not await bench.settle(item, Failed(code="3100", message="late"))
+    assert await bench.state(approval) == ("in_flight", None)
+    assert await bench.settle(item, NotProcessed(), holder="two")
+    (again,) = await bench.claim()
+    assert again.attempts == 1
+
+
+async def test_a_newer_approval_replaces_one_that_has_not_gone_and_stays_a_create(bench: Bench) -> None:
+    first = bench.approved("C-1")
+    second = bench.approved("C-1", operation="update", entity_seq=2)
+    await bench.accept(first, second)
+    assert await bench.state(first) == ("cancelled", "QS-SUPERSEDED")
+    (item,) = await bench.claim()
+    assert (item.sync_id, item.operation.value) == (second.sync_id, "create")
+
+
+async def test_the_same_holds_when_they_arrive_the_other_way_round(bench: Bench) -> None:
+    first = bench.approved("C-1")
+    second = bench.approved("C-1", operation="update", entity_seq=2)
+    await bench.accept(second, first)
+    assert await bench.state(first) == ("cancelled", "QS-SUPERSEDED")
+    (item,) = await bench.claim()
+    assert (item.sync_id, item.operation.value) == (second.sync_id, "create")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+async def test_a_removal_of_what_was_never_sent_cancels_both(bench: Bench, turned: bool) -> None:
+    create = bench.approved("C-1")
+    removal = bench.approved("C-1", operation="deactivate", entity_seq=2)
+    await bench.accept(*((removal, create) if turned else (create, removal)))
+    assert await bench.state(create) == ("cancelled", "QS-WITHDRAWN")
+    assert await bench.state(removal) == ("cancelled", "QS-WITHDRAWN")
+
+
+async def test_behind_one_in_flight_a_newer_one_waits_its_turn(bench: Bench) -> None:
+    first = bench.approved("C-1")
+    await bench.accept(first)
+    (item,) = await bench.claim()
+    changed = {"kind": "customer", "app_id": "C-1", "revision": "2", "name": "New name", "active": True}
+    second = bench.approved("C-1", entity=changed, entity_seq=2)
+    await bench.accept(second)
+    assert await bench.claim() == []
+    await bench.succeed(item)
+    (follower,) = await bench.claim()
+    assert (follower.operation.value, follower.fields) == ("update", ("name",))
+    assert follower.link.quickbooks_id == "58"
+
+
+async def test_an_invoice_goes_after_its_customer_in_the_same_run(bench: Bench) -> None:
+    await bench.accept(bench.invoice("V-1", "C-1"), bench.approved("C-1"))
+    (customer,) = await bench.claim()
+    assert customer.kind is Kind.CUSTOMER
+    await bench.succeed(customer)
+    (invoice,) = await bench.claim()
+    assert invoice.entity.customer.quickbooks_id == "58"
+    assert "sync.waiting" not in await bench.verbs()
+
+
+async def test_an_invoice_waits_for_a_customer_that_failed_and_is_released_by_its_success(
+    bench: Bench,
+) -> None:
+    invoice, customer = bench.invoice("V-1", "C-1"), bench.approved("C-1")
+    await bench.accept(invoice, customer)
+    (item,) = await bench.claim()
+    await bench.settle(item, Failed(code="6240", message="The name is taken."))
+    assert await bench.claim() == []
+    assert await bench.state(invoice) == ("waiting", "QS-WAITS-FOR")
+    said = dict(await bench.said())
+    assert said["online.sync.waiting"]["waits_for"] == {"kind": "customer", "app_id": "C-1"}
+    await bench.accept(bench.approved("C-1", entity_seq=2, resync_of=customer.sync_id))
+    (again,) = await bench.claim()
+    assert again.kind is Kind.CUSTOMER
+    await bench.succeed(again)
+    (released,) = await bench.claim()
+    assert released.sync_id == invoice.sync_id
+
+
+async def test_a_reference_nobody_knows_fails_after_a_grace(bench: Bench) -> None:
+    invoice = bench.invoice("V-1", "C-9")
+    await bench.accept(invoice)
+    assert await bench.claim() == []
+    assert await bench.state(invoice) == ("pending", None)
+    bench.clock.advance(timedelta(seconds=31))
+    assert await bench.claim() == []
+    assert await bench.state(invoice) == ("failed", "QS-REFERENCE-UNKNOWN")
+
+
+async def test_a_failed_record_never_blocks_another(bench: Bench) -> None:
+    await bench.accept(*(bench.approved(f"C-{n}") for n in range(5)))
+    items = await bench.claim()
+    await bench.settle(items[0], Failed(code="6240", message="taken"))
+    for n, item in enumerate(items[1:]):
+        await bench.succeed(item, str(n))
+    assert (await bench.verbs()).count("sync.succeeded") == 4
+
+
+async def test_an_update_without_a_link_fails_with_the_reason(bench: Bench) -> None:
+    approval = bench.approved("C-1", operation="update")
+    await bench.accept(approval)
+    assert await bench.claim() == []
+    assert await bench.state(approval) == ("failed", "QS-LINK-MISSING")
+
+
+async def test_an_unknown_outcome_stays_in_flight_and_can_neither_be_cancelled_nor_cleared(
+    bench: Bench,
+) -> None:
+    approval = bench.approved("C-1")
+    await bench.accept(approval)
+    (item,) = await bench.claim()
+    await bench.settle(item, Unknown(message="lost"))
+    assert await bench.state(approval) == ("in_flight", "QS-IN-DOUBT")
+    wanted = {**stamp(bench.make_id(), T, bench.clock.now()), "edition": Edition.ONLINE, "by": "dana"}
+    async with bench.database.tenant(T) as connection:
+        await bench.links.cancel(connection, Cancel(**wanted, sync_id=approval.sync_id))
+        await bench.links.clear_id(connection, ClearId(**wanted, kind=Kind.CUSTOMER, app_id="C-1"))
+    assert (await bench.verbs()).count("command.refused") == 2
+    await bench.succeed(item)
+    assert await bench.state(approval) == ("succeeded", None)
+
+
+async def test_a_transient_failure_comes_back_at_its_time(bench: Bench) -> None:
+    approval = bench.approved("C-1")
+    await bench.accept(approval)
+    (item,) = await bench.claim()
+    later = bench.clock.now() + timedelta(minutes=5)
+    await bench.settle(item, Waiting(code="3001", message="busy", retry_at=later))
+    assert await bench.claim() == []
+    bench.clock.advance(timedelta(minutes=5))
+    (again,) = await bench.claim()
+    assert again.attempts == 2
+
+
+async def test_a_total_that_quickbooks_computes_differently_is_a_warning(bench: Bench) -> None:
+    await bench.accept(bench.approved("C-1"))
+    (customer,) = await bench.claim()
+    await bench.succeed(customer)
+    invoice = bench.invoice("V-1", "C-1")
+    await bench.accept(invoice)
+    (item,) = await bench.claim()
+    await bench.succeed(item, "9", total="10.80")
+    assert await bench.state(invoice) == ("succeeded", "QS-TOTAL-DIFFERS")
+    warning = (await bench.said())[-1][1]["warnings"][0]
+    assert "10.00" in warning["message"]
+    assert "10.80" in warning["message"]
+
+
+async def test_clear_id_drops_the_link_and_the_next_create_makes_a_new_record(bench: Bench) -> None:
+    await bench.accept(bench.approved("C-1"))
+    (item,) = await bench.claim()
+    await bench.succeed(item)
+    wanted = {**stamp(bench.make_id(), T, bench.clock.now()), "edition": Edition.ONLINE, "by": "dana"}
+    async with bench.database.tenant(T) as connection:
+        await bench.links.clear_id(connection, ClearId(**wanted, kind=Kind.CUSTOMER, app_id="C-1"))
+    assert (await bench.verbs())[-2:] == ["link.cleared", "audit.recorded"]
+    await bench.accept(bench.approved("C-1", entity_seq=2))
+    (again,) = await bench.claim()
+    assert again.operation.value == "create"
+
+
+async def test_pausing_holds_a_kind_until_it_is_resumed(bench: Bench) -> None:
+    await bench.accept(bench.approved("C-1"))
+    wanted = {**stamp(bench.make_id(), T, bench.clock.now()), "edition": Edition.ONLINE, "by": "dana"}
+    async with bench.database.tenant(T) as connection:
+        await bench.links.pause(connection, Pause(**wanted, kind=Kind.CUSTOMER))
+    assert await bench.claim() == []
+    async with bench.database.tenant(T) as connection:
+        await bench.links.resume(connection, Resume(**wanted, kind=Kind.CUSTOMER))
+    assert len(await bench.claim()) == 1
+
+
+SEEN = {"kind": "customer", "name": "Fern House", "active": True}
+
+
+async def test_what_was_seen_is_told_once_and_own_writes_do_not_echo(bench: Bench) -> None:
+    record = Seen(kind=Kind.CUSTOMER, quickbooks_id="7", token="0", entity=SEEN)
+    async with bench.database.tenant(T) as connection:
+        assert await bench.links.observe(connection, T, record)
+        assert not await bench.links.observe(connection, T, record)
+    await bench.accept(bench.approved("C-1"))
+    (item,) = await bench.claim()
+    await bench.succeed(item, "58")
+    echo = {"kind": "customer", "name": "Name C-1", "active": True}
+    moved = Seen(kind=Kind.CUSTOMER, quickbooks_id="58", token="4", entity=echo)
+    async with bench.database.tenant(T) as connection:
+        assert not await bench.links.observe(connection, T, moved)
+        link = await store.get_link(connection, T, EntityKey(Kind.CUSTOMER, "C-1"))
+    assert link is not None
+    assert link.token == "4"
+
+
+async def _import(bench: Bench) -> tuple[SyncApproved, Any]:
+    record = Seen(kind=Kind.CUSTOMER, quickbooks_id="7", token="0", entity=SEEN)
+    approval = bench.approved("x", direction="import", app_id=None, quickbooks_id="7", entity=SEEN)
+    async with bench.database.tenant(T) as connection:
+        await bench.links.observe(connection, T, record)
+        await bench.queue.accept(connection, approval)
+    (item,) = await bench.claim()
+    async with bench.database.tenant(T) as connection:
+        outcome = await judge_import(connection, item, record)
+    assert isinstance(outcome, HandedOver)
+    await bench.settle(item, outcome)
+    return approval, item
+
+
+async def test_an_import_is_handed_over_and_linked_when_the_app_says_so(bench: Bench) -> None:
+    approval, _ = await _import(bench)
+    assert (await bench.verbs())[-2:] == ["entity.imported", "sync.started"]
+    answer = EntityApplied(
+        **stamp(bench.make_id(), T, bench.clock.now()), sync_id=approval.sync_id, app_id="C-7", revision="1"
+    )
+    async with bench.database.tenant(T) as connection:
+        await bench.links.applied(connection, answer)
+        await bench.links.applied(connection, answer)
+        link = await store.get_link(connection, T, EntityKey(Kind.CUSTOMER, "C-7"))
+    assert link is not None
+    assert (await bench.verbs())[-2:] == ["sync.succeeded", "link.created"]
+
+
+async def test_an_import_that_the_app_refuses_fails_with_its_reason(bench: Bench) -> None:
+    approval, _ = await _import(bench)
+    answer = EntityRejected(
+        **stamp(bench.make_id(), T, bench.clock.now()), sync_id=approval.sync_id, reason="no branch"
+    )
+    async with bench.database.tenant(T) as connection:
+        await bench.links.rejected(connection, answer)
+    assert await bench.state(approval) == ("failed", "QS-APP-REJECTED")
+
+
+async def test_a_silent_app_fails_the_import_and_a_late_answer_still_links(bench: Bench) -> None:
+    approval, _ = await _import(bench)
+    bench.clock.advance(timedelta(hours=25))
+    answer = EntityApplied(
+        **stamp(bench.make_id(), T, bench.clock.now()), sync_id=approval.sync_id, app_id="C-7", revision="1"
+    )
+    async with bench.database.tenant(T) as connection:
+        assert await bench.links.give_up_on_app(connection, T) == 1
+        await bench.links.applied(connection, answer)
+        link = await store.get_link(connection, T, EntityKey(Kind.CUSTOMER, "C-7"))
+    assert await bench.state(approval) == ("failed", "QS-APP-SILENT")
+    assert link is not None
+
+
+async def test_an_import_that_changed_after_its_approval_goes_back_for_review(bench: Bench) -> None:
+    approval = bench.approved("x", direction="import", app_id=None, quickbooks_id="7", entity=SEEN)
+    await bench.accept(approval)
+    (item,) = await bench.claim()
+    renamed = Seen(kind=Kind.CUSTOMER, quickbooks_id="7", token="1", entity={**SEEN, "name": "Fern Hall"})
+    async with bench.database.tenant(T) as connection:
+        outcome = await judge_import(connection, item, renamed)
+    assert isinstance(outcome, Cancelled)
+    assert outcome.code == "QS-CHANGED-IN-QUICKBOOKS"
+
+
+async def test_linking_by_hand_needs_a_record_that_was_seen_and_is_free(bench: Bench) -> None:
+    wanted = {**stamp(bench.make_id(), T, bench.clock.now()), "edition": Edition.ONLINE, "by": "dana"}
+    command = Link(**wanted, kind=Kind.CUSTOMER, app_id="C-7", quickbooks_id="7")
+    async with bench.database.tenant(T) as connection:
+        await bench.links.link(connection, command)
+        await bench.links.observe(
+            connection, T, Seen(kind=Kind.CUSTOMER, quickbooks_id="7", token="0", entity=SEEN)
+        )
+        await bench.links.link(connection, command)
+    verbs = await bench.verbs()
+    assert verbs[0] == "command.refused"
+    assert "link.created" in verbs
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_the_order_of_arrival_the_newest_approval_is_the_one_that_goes(
+    bench: Bench, seed: int
+) -> None:
+    approvals = [bench.approved("C-1", entity_seq=n) for n in range(1, 6)]
+    doubled = approvals * 2
+    random.Random(seed).shuffle(doubled)
+    await bench.accept(*doubled)
+    (item,) = await bench.claim()
+    assert item.sync_id == approvals[-1].sync_id
+    states = [await bench.state(one) for one in approvals[:-1]]
+    assert states == [("cancelled", "QS-SUPERSEDED")] * 4
+
+
+async def test_every_statement_fits_the_schema(bench: Bench) -> None:
+    await assert_queries_prepare(store.QUERIES, bench.database)
