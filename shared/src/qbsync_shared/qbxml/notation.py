@@ -98,7 +98,11 @@ def fields(particle: Particle) -> Iterator[Field]:
     for member in particle.members:
         for field in fields(member):
             low = 0 if optional else field.minimum * particle.minimum
-            high = None if field.maximum is None or particle.maximum is None else field.maximum * particle.maximum
+            high = (
+                None
+                if field.maximum is None or particle.maximum is None
+                else field.maximum * particle.maximum
+            )
             yield replace(field, minimum=low, maximum=high)
 
 

@@ -1,6 +1,7 @@
 """HostQuery, CompanyQuery and PreferencesQuery: what the Web Connector hands over at the start of a session."""
 
 from lxml import etree
+
 from qbsync_local.sandbox.desktop import data
 from qbsync_local.sandbox.desktop.company import Company
 from qbsync_local.sandbox.desktop.data import Content

@@ -34,7 +34,9 @@ def build(folder: Path) -> FastAPI:
 
     app = FastAPI(title="QuickBooks Desktop (simulated)", lifespan=lifespan)
     app.state.desk = desk
-    app.mount("/static", StaticFiles(directory=str(resources.files(__package__).joinpath("static"))), name="static")
+    app.mount(
+        "/static", StaticFiles(directory=str(resources.files(__package__).joinpath("static"))), name="static"
+    )
     app.include_router(build_api(desk))
     app.include_router(build_pages(desk))
     return app
@@ -48,4 +50,6 @@ def run_when_due(desk: Desk, stopping: threading.Event) -> None:
                 report = desk.run(tenant, auto=True)
             except (UnknownTenantError, AlreadyRunningError):
                 continue
-            log.info("web_connector_ran", tenant=tenant, outcome=report.outcome, round_trips=report.round_trips)
+            log.info(
+                "web_connector_ran", tenant=tenant, outcome=report.outcome, round_trips=report.round_trips
+            )

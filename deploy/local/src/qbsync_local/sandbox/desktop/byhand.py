@@ -57,4 +57,8 @@ def _run(company: Company, request: str) -> str:
         problems = company.schema.problems(etree.fromstring(request))
         return "; ".join(str(problem) for problem in problems) or "QuickBooks cannot read this."
     member = parse_xml(answer.encode())[0][0]
-    return "" if member.get("statusCode") == "0" else f"{member.get('statusCode')}: {member.get('statusMessage')}"
+    return (
+        ""
+        if member.get("statusCode") == "0"
+        else f"{member.get('statusCode')}: {member.get('statusMessage')}"
+    )

@@ -103,7 +103,7 @@ def build_api(desk: Desk) -> APIRouter:
         return {"items": found, "total": len(found)}
 
     @api.post("/connectors/{tenant}/run")
-    def run(tenant: str, auto: Annotated[bool, Query()] = False) -> dict[str, Any]:  # noqa: FBT002 a query parameter
+    def run(tenant: str, auto: Annotated[bool, Query()] = False) -> dict[str, Any]:
         with _problems():
             return desk.run(tenant, auto=auto).as_dict()
 
@@ -139,7 +139,9 @@ def _add_company_routes(api: APIRouter, desk: Desk) -> None:
         with _problems():
             opened = desk.pc(tenant).company
             if list_name not in views.LISTS:
-                raise HTTPException(404, f"There is no list {list_name}; there are {', '.join(views.LISTS)}, deleted.")
+                raise HTTPException(
+                    404, f"There is no list {list_name}; there are {', '.join(views.LISTS)}, deleted."
+                )
             found = [views.as_data(opened, record) for record in views.records(opened, list_name, search=q)]
         return {"items": found, "total": len(found)}
 
@@ -164,7 +166,9 @@ def _add_company_routes(api: APIRouter, desk: Desk) -> None:
 def _order(desk: Desk, tenant: str, body: FaultsBody) -> dict[str, Any]:
     unknown = set(body.named) - set(NAMED_FAULTS)
     if unknown:
-        raise HTTPException(422, f"There is no fault {', '.join(sorted(unknown))}; there are {', '.join(NAMED_FAULTS)}.")
+        raise HTTPException(
+            422, f"There is no fault {', '.join(sorted(unknown))}; there are {', '.join(NAMED_FAULTS)}."
+        )
     pc = desk.pc(tenant)
     faults, store = pc.faults, pc.company.store
     if body.clear:
@@ -189,7 +193,12 @@ def _order(desk: Desk, tenant: str, body: FaultsBody) -> dict[str, Any]:
         desk.restore(tenant, body.restore)
     if body.replace_file:
         desk.replace_file(tenant)
-    return {"named": faults.named, "statuses": len(faults.statuses), "hresult": faults.hresult, "hresult_times": faults.hresult_times}
+    return {
+        "named": faults.named,
+        "statuses": len(faults.statuses),
+        "hresult": faults.hresult,
+        "hresult_times": faults.hresult_times,
+    }
 
 
 def _company(pc: Pc) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from lxml import etree
+
 from qbsync_shared.qbxml import Field, Schema
 
 Content = dict[str, Any]
@@ -55,7 +56,9 @@ def write(schema: Schema, aggregate: str, content: Content, full_name: Callable[
     return f"<{aggregate}>{_children(schema, aggregate, content, full_name)}</{aggregate}>"
 
 
-def _children(schema: Schema, aggregate: str, content: Content, full_name: Callable[[str], str | None]) -> str:
+def _children(
+    schema: Schema, aggregate: str, content: Content, full_name: Callable[[str], str | None]
+) -> str:
     parts: list[str] = []
     for field in schema.order(aggregate):
         value = content.get(field.name)
@@ -66,7 +69,10 @@ def _children(schema: Schema, aggregate: str, content: Content, full_name: Calla
                 parts.append(f"<{field.name}>{ascii_text(str(one))}</{field.name}>")
                 continue
             if field.name.endswith("Ref") and "ListID" in one:
-                one = {"ListID": one["ListID"], "FullName": full_name(one["ListID"]) or one.get("FullName", "")}  # noqa: PLW2901
+                one = {
+                    "ListID": one["ListID"],
+                    "FullName": full_name(one["ListID"]) or one.get("FullName", ""),
+                }
             if inner := _children(schema, field.name, one, full_name):
                 parts.append(f"<{field.name}>{inner}</{field.name}>")
     return "".join(parts)

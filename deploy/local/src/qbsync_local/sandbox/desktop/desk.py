@@ -53,7 +53,9 @@ class Pc:
 class Desk:
     """All PCs, kept in a folder: `<tenant>.qbw` files and `connectors.json`. Safe to use from several threads."""
 
-    def __init__(self, folder: Path, now: Clock = system_now, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, folder: Path, now: Clock = system_now, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._now = now
@@ -170,7 +172,9 @@ class Desk:
         except CallFailedError as error:
             return RunReport("error", str(error))
         try:
-            connector = WebConnector(qwc, application.password, client, lambda: self._open_file(pc), pc.faults, self._sleep)
+            connector = WebConnector(
+                qwc, application.password, client, lambda: self._open_file(pc), pc.faults, self._sleep
+            )
             return connector.run(auto=auto)
         finally:
             client.close()
@@ -188,7 +192,9 @@ class Desk:
     def _with_application(self, tenant: str) -> tuple[Pc, Application]:
         pc = self.pc(tenant)
         if pc.application is None:
-            raise UnknownTenantError(f"The Web Connector of {tenant} has no application yet: add its .qwc file.")
+            raise UnknownTenantError(
+                f"The Web Connector of {tenant} has no application yet: add its .qwc file."
+            )
         return pc, pc.application
 
     def _file(self, tenant: str, suffix: str) -> Path:

@@ -3,6 +3,7 @@
 import json
 
 from lxml import etree
+
 from qbsync_local.sandbox.desktop import data
 from qbsync_local.sandbox.desktop.company import Company
 from qbsync_local.sandbox.desktop.data import Content
@@ -24,7 +25,9 @@ def stamp_file_id(company: Company, owner_id: str, file_id: str) -> None:
     """
     kept = [one for one in company_extensions(company) if one["OwnerID"].casefold() != owner_id.casefold()]
     for name, value in (("AppLock", "UNLOCKED"), ("FileID", file_id)):
-        kept.append({"OwnerID": owner_id, "DataExtName": name, "DataExtType": "STR255TYPE", "DataExtValue": value})
+        kept.append(
+            {"OwnerID": owner_id, "DataExtName": name, "DataExtType": "STR255TYPE", "DataExtValue": value}
+        )
     company.store.set_meta("extensions", json.dumps(kept))
 
 
@@ -42,7 +45,9 @@ def change_extension(company: Company, name: str, element: etree._Element) -> st
         company.store.set_meta("extensions", json.dumps(kept))
     else:
         record = _holder(company, given)
-        record.content["DataExtRet"] = _replace(record.content.get("DataExtRet", []), entry, delete=name == "DataExtDel")
+        record.content["DataExtRet"] = _replace(
+            record.content.get("DataExtRet", []), entry, delete=name == "DataExtDel"
+        )
         company.save(record)
     if name == "DataExtDel":
         return ""
@@ -64,7 +69,11 @@ def _holder(company: Company, given: Content) -> Record:
     kind = given.get("ListDataExtType", "")
     target = given.get("ListObjRef", {})
     kinds = FAMILIES.get(kind, (kind,))
-    record = company.store.get(target["ListID"]) if "ListID" in target else company.find(kinds, target.get("FullName", ""))
+    record = (
+        company.store.get(target["ListID"])
+        if "ListID" in target
+        else company.find(kinds, target.get("FullName", ""))
+    )
     if record is None:
-        raise RequestRefusedError(3140, f'There is an invalid reference to QuickBooks {kind} in the DataExt.')
+        raise RequestRefusedError(3140, f"There is an invalid reference to QuickBooks {kind} in the DataExt.")
     return record

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lxml import etree
+
 from qbsync_local.sandbox.desktop.statuses import HRESULTS, SetRefusedError, Status
 
 

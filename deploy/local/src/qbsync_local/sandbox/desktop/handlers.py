@@ -1,6 +1,7 @@
 """Which part of the company executes which request."""
 
 from lxml import etree
+
 from qbsync_local.sandbox.desktop import data, rendering
 from qbsync_local.sandbox.desktop.about import answer_company, answer_host, answer_preferences
 from qbsync_local.sandbox.desktop.company import Company
@@ -10,7 +11,12 @@ from qbsync_local.sandbox.desktop.lists import add_element, change_element, dele
 from qbsync_local.sandbox.desktop.queries import Answer, Session, answer_deleted, answer_query
 from qbsync_local.sandbox.desktop.statuses import OK, RequestRefusedError
 from qbsync_local.sandbox.desktop.store import Record
-from qbsync_local.sandbox.desktop.transactions import add_transaction, change_transaction, delete_transaction, void_transaction
+from qbsync_local.sandbox.desktop.transactions import (
+    add_transaction,
+    change_transaction,
+    delete_transaction,
+    void_transaction,
+)
 
 Handled = tuple[Answer, dict[str, str]]
 
@@ -34,16 +40,26 @@ def handle(company: Company, session: Session, request: etree._Element) -> Handl
         raise RequestRefusedError(1030, "The request is not supported by this implementation.")
     content = data.read(company.schema, request[0], kind.ret)
     if name.endswith("Add"):
-        record = add_element(company, kind, content) if kind.is_list else add_transaction(company, kind, content)
+        record = (
+            add_element(company, kind, content) if kind.is_list else add_transaction(company, kind, content)
+        )
     else:
-        record = change_element(company, kind, content) if kind.is_list else change_transaction(company, kind, content)
+        record = (
+            change_element(company, kind, content)
+            if kind.is_list
+            else change_transaction(company, kind, content)
+        )
     only = [data.text_of(child) for child in request if child.tag == "IncludeRetElement"]
     saved = company.store.get(record.id) or record
     return Answer(OK, rendering.render(company, saved, only=only)), _recovery(saved)
 
 
 def _query(company: Company, session: Session, request: etree._Element) -> Answer:
-    special = {"HostQueryRq": answer_host, "CompanyQueryRq": answer_company, "PreferencesQueryRq": answer_preferences}
+    special = {
+        "HostQueryRq": answer_host,
+        "CompanyQueryRq": answer_company,
+        "PreferencesQueryRq": answer_preferences,
+    }
     if request.tag in special:
         return Answer(OK, special[str(request.tag)](company, request))
     if request.tag in ("ListDeletedQueryRq", "TxnDeletedQueryRq"):

@@ -98,7 +98,11 @@ _REFERENCES: Mapping[str, tuple[str, ...]] = {
     "VendorTypeRef": ("VendorType",),
     "JobTypeRef": ("JobType",),
 }
-WORDS: Mapping[str, str] = {"OtherName": "Other Names", "SalesTaxCode": "Sales Tax Code", "PaymentMethod": "Payment Method"}
+WORDS: Mapping[str, str] = {
+    "OtherName": "Other Names",
+    "SalesTaxCode": "Sales Tax Code",
+    "PaymentMethod": "Payment Method",
+}
 
 
 def reference_kinds(element: str, holder: str) -> tuple[str, ...]:
@@ -116,7 +120,13 @@ def reference_kinds(element: str, holder: str) -> tuple[str, ...]:
 
 def reference_word(element: str) -> str:
     """What QuickBooks calls the list in its messages."""
-    for ending, word in (("AccountRef", "Account"), ("TaxCodeRef", "Sales Tax Code"), ("ItemSalesTaxRef", "Sales Tax Item")):
+    for ending, word in (
+        ("AccountRef", "Account"),
+        ("TaxCodeRef", "Sales Tax Code"),
+        ("ItemSalesTaxRef", "Sales Tax Item"),
+    ):
         if element.endswith(ending):
             return word
-    return {"ItemRef": "Item", "ItemServiceRef": "Item", "EntityRef": "Entity"}.get(element, element.removesuffix("Ref"))
+    return {"ItemRef": "Item", "ItemServiceRef": "Item", "EntityRef": "Entity"}.get(
+        element, element.removesuffix("Ref")
+    )

@@ -66,7 +66,9 @@ def _defaults(company: Company, kind: Kind, content: Content) -> None:
     content.setdefault("IsActive", "true")
     if not company.flag("uses_sales_tax"):
         return
-    taxed = kind.name == "Customer" or (kind.name in ITEM_KINDS and company.schema.field(kind.ret, "SalesTaxCodeRef"))
+    taxed = kind.name == "Customer" or (
+        kind.name in ITEM_KINDS and company.schema.field(kind.ret, "SalesTaxCodeRef")
+    )
     if taxed and not content.get("SalesTaxCodeRef"):
         content["SalesTaxCodeRef"] = company.reference_to(("SalesTaxCode",), "Tax")
     if kind.name == "Customer" and not content.get("ItemSalesTaxRef"):
@@ -80,7 +82,9 @@ def _name(company: Company, kind: Kind, record: Record) -> None:
     if not name:
         raise missing("Name")
     if ":" in name:
-        raise RequestRefusedError(3090, f'There was an error when storing "{name}" in the "Name" field: a name cannot hold a colon.')
+        raise RequestRefusedError(
+            3090, f'There was an error when storing "{name}" in the "Name" field: a name cannot hold a colon.'
+        )
     parent = company.referred(record.content, "ParentRef") if kind.nested else None
     if parent is not None and (parent.id == record.id or parent.full_name.startswith(f"{record.full_name}:")):
         raise RequestRefusedError(3130, "A list element cannot stand below itself.")
@@ -89,7 +93,10 @@ def _name(company: Company, kind: Kind, record: Record) -> None:
     record.parent = parent.id if parent else None
     limit = FULL_NAME_LENGTH.get(kind.names)
     if limit and len(record.full_name) > limit:
-        raise RequestRefusedError(3070, f'The string "{record.full_name[:60]}..." in the field "FullName" is too long. The maximum length is {limit}.')
+        raise RequestRefusedError(
+            3070,
+            f'The string "{record.full_name[:60]}..." in the field "FullName" is too long. The maximum length is {limit}.',
+        )
     record.content["Name"] = name
     record.content["FullName"] = record.full_name
     record.content["Sublevel"] = str(record.full_name.count(":"))

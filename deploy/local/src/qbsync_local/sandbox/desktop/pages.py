@@ -48,7 +48,10 @@ def build_pages(desk: Desk) -> APIRouter:
         pc = _pc(desk, tenant)
         if show not in TITLES:
             raise HTTPException(404, "There is no such list.")
-        rows = [views.as_row(pc.company, one) for one in views.records(pc.company, show, search=q, limit=SHOWN, newest=not q)]
+        rows = [
+            views.as_row(pc.company, one)
+            for one in views.records(pc.company, show, search=q, limit=SHOWN, newest=not q)
+        ]
         return page(
             "company.html", pc=pc, show=show, q=q, said=said, ok=ok, rows=rows, titles=TITLES, editable=show in EDITABLE, shown=SHOWN,
         )  # fmt: skip
@@ -68,7 +71,12 @@ def _add_actions(pages: APIRouter, desk: Desk) -> None:
         except (UnknownTenantError, AlreadyRunningError) as error:
             return _back(pc, show, str(error))
         done = f"{report.round_trips} round trips, {report.requests} requests"
-        return _back(pc, show, f"Web Connector: {report.outcome.replace('_', ' ')}. {report.message} ({done})", good=report.outcome in ("finished", "no_work"))
+        return _back(
+            pc,
+            show,
+            f"Web Connector: {report.outcome.replace('_', ' ')}. {report.message} ({done})",
+            good=report.outcome in ("finished", "no_work"),
+        )
 
     @pages.post("/t/{tenant}/add", dependencies=guard)
     def add(
@@ -85,7 +93,9 @@ def _add_actions(pages: APIRouter, desk: Desk) -> None:
         return _back(pc, show, problem or f"{name} was added in QuickBooks.", good=not problem)
 
     @pages.post("/t/{tenant}/records/{identifier}/rename", dependencies=guard)
-    def rename(tenant: str, identifier: str, show: Annotated[str, Form()], name: Annotated[str, Form()]) -> Response:
+    def rename(
+        tenant: str, identifier: str, show: Annotated[str, Form()], name: Annotated[str, Form()]
+    ) -> Response:
         pc = _pc(desk, tenant)
         problem = byhand.rename(pc.company, identifier, name)
         return _back(pc, show, problem or f"It is called {name} now.", good=not problem)

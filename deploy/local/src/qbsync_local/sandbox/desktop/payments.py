@@ -35,11 +35,15 @@ def apply(company: Company, payment: Record) -> None:
         paid = min(balance, total - used) if paid is None else paid
         discount = sales.decimal(one, "DiscountAmount") or Decimal(0)
         if paid + discount > balance:
-            raise invalid_value("PaymentAmount", sales.amount(paid), "You cannot pay more than the amount due.")
+            raise invalid_value(
+                "PaymentAmount", sales.amount(paid), "You cannot pay more than the amount due."
+            )
         used += paid
         applied.append(_link(company, payment, invoice, paid, discount))
     if used > total:
-        raise invalid_value("TotalAmount", sales.amount(total), "The applied amounts are more than the payment.")
+        raise invalid_value(
+            "TotalAmount", sales.amount(total), "The applied amounts are more than the payment."
+        )
     content["AppliedToTxnRet"] = applied
     content["TotalAmount"] = sales.amount(total)
     content["UnusedPayment"] = sales.amount(total - used)
@@ -52,7 +56,9 @@ def unapply(company: Company, payment: Record) -> None:
         invoice = company.store.get(one["TxnID"])
         if invoice is None:
             continue
-        invoice.content["LinkedTxn"] = [link for link in invoice.content.get("LinkedTxn", []) if link["TxnID"] != payment.id]
+        invoice.content["LinkedTxn"] = [
+            link for link in invoice.content.get("LinkedTxn", []) if link["TxnID"] != payment.id
+        ]
         _balance_again(invoice)
         company.save(invoice)
         one["PaymentAmount"] = one.get("Amount", "0.00")
@@ -79,7 +85,9 @@ def set_balance(invoice: Record, total: Decimal) -> None:
     """Set what an invoice of this total still owes. Raises 3210 when less is charged than was already paid."""
     paid = -sum((Decimal(link["Amount"]) for link in invoice.content.get("LinkedTxn", [])), Decimal(0))
     if paid > total >= 0 and paid:
-        raise invalid_value("Amount", sales.amount(total), "The invoice would be less than what has been paid on it.")
+        raise invalid_value(
+            "Amount", sales.amount(total), "The invoice would be less than what has been paid on it."
+        )
     invoice.content["AppliedAmount"] = sales.amount(-paid)
     invoice.content["BalanceRemaining"] = sales.amount(total - paid)
     invoice.content["IsPaid"] = "true" if total == paid else "false"
@@ -127,7 +135,9 @@ def _check_customer(company: Company, invoice: Record, content: Content) -> None
 
 def _oldest_first(company: Company, content: Content, total: Decimal) -> list[Content]:
     customer = (content.get("CustomerRef") or {}).get("ListID", "")
-    identifiers = company.store.ids("kind = 'Invoice' AND party = ? AND open <> '0'", [customer], "txn_date, seq")
+    identifiers = company.store.ids(
+        "kind = 'Invoice' AND party = ? AND open <> '0'", [customer], "txn_date, seq"
+    )
     applications: list[Content] = []
     for invoice in company.store.many(identifiers):
         part = min(total, Decimal(invoice.content["BalanceRemaining"]))

@@ -11,12 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree
+
 from qbsync_local.sandbox.desktop import data
 from qbsync_local.sandbox.desktop.company import Company
 from qbsync_local.sandbox.desktop.faults import Faults
 from qbsync_local.sandbox.desktop.handlers import handle, is_write
 from qbsync_local.sandbox.desktop.queries import Answer, Session
-from qbsync_local.sandbox.desktop.statuses import HRESULTS, NOT_PROCESSED, PARSE_ERROR, RequestRefusedError, SetRefusedError, Status
+from qbsync_local.sandbox.desktop.statuses import (
+    HRESULTS,
+    NOT_PROCESSED,
+    PARSE_ERROR,
+    RequestRefusedError,
+    SetRefusedError,
+    Status,
+)
 from qbsync_local.sandbox.desktop.store import StoredSet
 from qbsync_shared.qbxml import MESSAGE_SET_ID_LENGTH, REQUEST_ID_LENGTH, XmlRefusedError, parse_xml
 
@@ -88,7 +96,9 @@ class Processor:
 
     def _check_version(self, document: etree._Element) -> None:
         instruction = document.getprevious()
-        found = _VERSION.search(str(instruction.text)) if instruction is not None and instruction.text else None
+        found = (
+            _VERSION.search(str(instruction.text)) if instruction is not None and instruction.text else None
+        )
         if found is None:
             raise SetRefusedError("0x80040400", PARSE_ERROR)
         newest = self.company.store.meta("newest_qbxml", "16.0")
@@ -109,12 +119,18 @@ class Processor:
         if not new:
             stored = store.message_set(application, old)
             store.clear_message_set(application, old)
-            return self._replay(stored, "", "0") if stored and stored.finished else self._respond([], "", "600")
+            return (
+                self._replay(stored, "", "0") if stored and stored.finished else self._respond([], "", "600")
+            )
         if old and old != new:
             store.clear_message_set(application, old)
         stored = store.message_set(application, new)
         if old == new:
-            return self._replay(stored, new, "0") if stored and stored.finished else self._respond([], new, "9002" if stored else "600")
+            return (
+                self._replay(stored, new, "0")
+                if stored and stored.finished
+                else self._respond([], new, "9002" if stored else "600")
+            )
         checksum = _checksum(message_set)
         if stored is not None:
             if stored.checksum != checksum:
@@ -124,14 +140,18 @@ class Processor:
             return self._respond(self._run(message_set, session, None), new, "9005")
         store.keep_message_set(application, new, StoredSet(checksum, finished=False, answers=[]))
         members = self._run(message_set, session, new)
-        store.keep_message_set(application, new, StoredSet(checksum, finished=True, answers=[m.stored() for m in members]))
+        store.keep_message_set(
+            application, new, StoredSet(checksum, finished=True, answers=[m.stored() for m in members])
+        )
         return self._respond(members, new, "0")
 
     def _replay(self, stored: StoredSet, new: str, code: str) -> str:
         members = []
         for one in stored.answers:
             recovery = one["recovery"]
-            body = data.write(self.company.schema, "ErrorRecovery", recovery, lambda _: None) if recovery else ""
+            body = (
+                data.write(self.company.schema, "ErrorRecovery", recovery, lambda _: None) if recovery else ""
+            )
             status = Status(one["code"], one["severity"], one["message"])
             members.append(Member(one["name"], one["id"], Answer(status, body), recovery))
         return self._respond(members, new, code)
@@ -159,7 +179,12 @@ class Processor:
     def _member(self, request: etree._Element, session: Session) -> Member:
         name, request_id = _rs(request), request.get("requestID")
         if request_id is not None and len(request_id) > REQUEST_ID_LENGTH:
-            return Member(name, request_id, Answer(Status(1060, "Error", "The request ID is invalid: it is too long.")), {})
+            return Member(
+                name,
+                request_id,
+                Answer(Status(1060, "Error", "The request ID is invalid: it is too long.")),
+                {},
+            )
         writes = is_write(str(request.tag))
         planned = self.faults.status_for(request)
         if planned is not None:
@@ -176,7 +201,11 @@ class Processor:
     # writing
 
     def _respond(self, members: list[Member], new: str = "", code: str = "") -> str:
-        head = "".join(f' {name}="{data.attribute_text(value)}"' for name, value in (("newMessageSetID", new), ("messageSetStatusCode", code)) if value)
+        head = "".join(
+            f' {name}="{data.attribute_text(value)}"'
+            for name, value in (("newMessageSetID", new), ("messageSetStatusCode", code))
+            if value
+        )
         body = "\n".join(_write_member(member) for member in members)
         return f'<?xml version="1.0" ?>\n<QBXML>\n<QBXMLMsgsRs{head}>\n{body}\n</QBXMLMsgsRs>\n</QBXML>\n'
 
@@ -187,8 +216,14 @@ def _write_member(member: Member) -> str:
         "requestID": member.request_id, "statusCode": str(status.code), "statusSeverity": status.severity,
         "statusMessage": status.message, **member.answer.attributes,
     }  # fmt: skip
-    head = "".join(f' {name}="{data.attribute_text(value)}"' for name, value in values.items() if value is not None)
-    return f"<{member.name}{head}>{member.answer.body}</{member.name}>" if member.answer.body else f"<{member.name}{head} />"
+    head = "".join(
+        f' {name}="{data.attribute_text(value)}"' for name, value in values.items() if value is not None
+    )
+    return (
+        f"<{member.name}{head}>{member.answer.body}</{member.name}>"
+        if member.answer.body
+        else f"<{member.name}{head} />"
+    )
 
 
 def _rs(request: etree._Element) -> str:

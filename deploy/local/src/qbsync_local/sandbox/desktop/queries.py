@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from lxml import etree
+
 from qbsync_local.sandbox.desktop import data, rendering
 from qbsync_local.sandbox.desktop.company import Company
 from qbsync_local.sandbox.desktop.data import Content
@@ -74,7 +75,9 @@ def _render(company: Company, name: str, given: Content, ids: list[str]) -> Iter
     only, owners = given.get("IncludeRetElement", []), given.get("OwnerID", [])
     for record in company.store.many(ids):
         if name == "Transaction":
-            yield data.write(company.schema, "TransactionRet", _summary(company, record), company.store.full_name)
+            yield data.write(
+                company.schema, "TransactionRet", _summary(company, record), company.store.full_name
+            )
         else:
             yield rendering.render(company, record, lines=lines, links=links, only=only, owners=owners)
 
@@ -101,7 +104,9 @@ def _pick(company: Company, kinds: tuple[str, ...], given: Content) -> tuple[lis
         for one in given[id_name]:
             company.check_id(one, id_name)
         found = {record.id for record in company.store.many(given[id_name]) if record.kind in kinds}
-        return [one for one in given[id_name] if one in found], [one for one in given[id_name] if one not in found]
+        return [one for one in given[id_name] if one in found], [
+            one for one in given[id_name] if one not in found
+        ]
     if "FullName" in given:
         matches = {one: company.find(kinds, one) for one in given["FullName"]}
         return [m.id for m in matches.values() if m], [one for one, match in matches.items() if not match]
@@ -150,7 +155,10 @@ def _conditions(company: Company, kinds: tuple[str, ...], given: Content) -> tup
             add({"All": "1 = 1", "PaidOnly": "open = '0'", "NotPaidOnly": "open <> '0'"}[paid])
     _text_filter(given.get("NameFilter"), "Name", "name", add)
     _text_filter(given.get("RefNumberFilter"), "RefNumber", "ref_number", add)
-    for filter_name, column, part in (("NameRangeFilter", "name", "Name"), ("RefNumberRangeFilter", "ref_number", "RefNumber")):
+    for filter_name, column, part in (
+        ("NameRangeFilter", "name", "Name"),
+        ("RefNumberRangeFilter", "ref_number", "RefNumber"),
+    ):
         for bound, sign in (("From", ">="), ("To", "<=")):
             if value := given.get(filter_name, {}).get(f"{bound}{part}"):
                 add(f"{column} COLLATE NOCASE {sign} ?", value)
@@ -178,9 +186,13 @@ def _entity_filter(company: Company, given: Content, add: Any) -> None:
     wanted: list[str] = []
     for name, values in given.items():
         for one in values if isinstance(values, list) else [values]:
-            record = company.store.get(one) if name.startswith("ListID") else company.store.by_name("names", one)
+            record = (
+                company.store.get(one) if name.startswith("ListID") else company.store.by_name("names", one)
+            )
             if record is None:
-                raise RequestRefusedError(3140, f'There is an invalid reference to QuickBooks Entity "{one}" in the filter.')
+                raise RequestRefusedError(
+                    3140, f'There is an invalid reference to QuickBooks Entity "{one}" in the filter.'
+                )
             wanted += rendering.family(company, record) if name.endswith("WithChildren") else [record.id]
     if wanted:
         add(f"party IN ({', '.join('?' * len(wanted))})", *wanted)
@@ -190,7 +202,9 @@ def _text_filter(given: Content | None, part: str, column: str, add: Any) -> Non
     if not given:
         return
     text = given[part].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    pattern = {"StartsWith": f"{text}%", "Contains": f"%{text}%", "EndsWith": f"%{text}"}[given["MatchCriterion"]]
+    pattern = {"StartsWith": f"{text}%", "Contains": f"%{text}%", "EndsWith": f"%{text}"}[
+        given["MatchCriterion"]
+    ]
     add(f"{column} LIKE ? ESCAPE '\\'", pattern)
 
 
@@ -210,7 +224,9 @@ def _balance_fits(company: Company, identifier: str, given: Content) -> bool:
 # iterators
 
 
-def _start(session: Session, request: etree._Element, ids: list[str], given: Content) -> tuple[list[str], dict[str, str]]:
+def _start(
+    session: Session, request: etree._Element, ids: list[str], given: Content
+) -> tuple[list[str], dict[str, str]]:
     size = _page_size(given)
     page, rest = ids[:size], ids[size:]
     identifier = f"{{{uuid.uuid4()}}}"
@@ -248,13 +264,17 @@ def _page_size(given: Content) -> int:
 def answer_deleted(company: Company, request: etree._Element) -> Answer:
     """Answer ListDeletedQuery and TxnDeletedQuery."""
     is_list = request.tag == "ListDeletedQueryRq"
-    type_name, id_name, ret = ("ListDelType", "ListID", "ListDeletedRet") if is_list else ("TxnDelType", "TxnID", "TxnDeletedRet")
+    type_name, id_name, ret = (
+        ("ListDelType", "ListID", "ListDeletedRet") if is_list else ("TxnDelType", "TxnID", "TxnDeletedRet")
+    )
     kinds = [data.text_of(child) for child in request if child.tag == type_name]
     bounds = {child.tag: data.text_of(child) for child in request.iterfind("DeletedDateRangeFilter/*")}
     start, end = bounds.get("FromDeletedDate"), bounds.get("ToDeletedDate")
     parts = []
     for row in company.store.deleted(kinds):
-        if (start and row.deleted < company.clock.bound(start)) or (end and row.deleted > company.clock.bound(end, end=True)):
+        if (start and row.deleted < company.clock.bound(start)) or (
+            end and row.deleted > company.clock.bound(end, end=True)
+        ):
             continue
         content = {
             type_name: row.kind, id_name: row.id, "TimeCreated": company.clock.shown(row.created),

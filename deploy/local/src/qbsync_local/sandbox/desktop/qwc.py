@@ -48,7 +48,10 @@ def read_qwc(text: str) -> Qwc:
     if values["QBType"] != "QBFS":
         raise QwcRefusedError("QBType is not QBFS: this is QuickBooks, not the point of sale.")
     _check_addresses(values["AppURL"], values["AppSupport"])
-    minutes, seconds = root.findtext("Scheduler/RunEveryNMinutes"), root.findtext("Scheduler/RunEveryNSeconds")
+    minutes, seconds = (
+        root.findtext("Scheduler/RunEveryNMinutes"),
+        root.findtext("Scheduler/RunEveryNSeconds"),
+    )
     every = int(minutes) * 60 if minutes else int(seconds) if seconds else None
     return Qwc(
         values["AppName"], values.get("AppID", ""), values["AppURL"], values["AppSupport"], values["UserName"], values["OwnerID"],

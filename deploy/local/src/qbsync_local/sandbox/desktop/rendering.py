@@ -12,7 +12,15 @@ from qbsync_local.sandbox.desktop.store import Record
 ADDRESSES = ("BillAddress", "ShipAddress", "VendorAddress")
 
 
-def render(company: Company, record: Record, *, lines: bool = True, links: bool = False, only: Collection[str] = (), owners: Collection[str] = ()) -> str:
+def render(
+    company: Company,
+    record: Record,
+    *,
+    lines: bool = True,
+    links: bool = False,
+    only: Collection[str] = (),
+    owners: Collection[str] = (),
+) -> str:
     """The Ret aggregate of a record.
 
     `only` narrows it to these elements (IncludeRetElement), `owners` asks for the private data of these OwnerIDs.

@@ -41,10 +41,17 @@ def item_description(item: Record, *, cost: bool) -> str:
     """The item's own description."""
     both = item.content.get("SalesAndPurchase") or item.content
     one = item.content.get("SalesOrPurchase") or {}
-    return str(both.get("PurchaseDesc" if cost else "SalesDesc") or one.get("Desc") or item.content.get("ItemDesc") or "")
+    return str(
+        both.get("PurchaseDesc" if cost else "SalesDesc")
+        or one.get("Desc")
+        or item.content.get("ItemDesc")
+        or ""
+    )
 
 
-def price_lines(company: Company, lines: list[Content], *, cost: bool = False, rate_name: str = "Rate") -> Decimal:
+def price_lines(
+    company: Company, lines: list[Content], *, cost: bool = False, rate_name: str = "Rate"
+) -> Decimal:
     """Fill in description, rate and amount of each line as QuickBooks does; give the sum.
 
     A given amount stands, and the rate follows from it; otherwise it is rate x quantity rounded to cents, with the
@@ -63,7 +70,11 @@ def price_lines(company: Company, lines: list[Content], *, cost: bool = False, r
             previous = since_subtotal
             line["Amount"], since_subtotal = amount(since_subtotal), Decimal(0)
             continue
-        value = _discount(line, item, previous) if item.kind == "ItemDiscount" else _line_amount(line, item, rate_name, cost=cost)
+        value = (
+            _discount(line, item, previous)
+            if item.kind == "ItemDiscount"
+            else _line_amount(line, item, rate_name, cost=cost)
+        )
         line["Amount"] = amount(value)
         previous = Decimal(line["Amount"])
         total += previous
@@ -94,7 +105,9 @@ def _discount(line: Content, item: Record, previous: Decimal) -> Decimal:
     return -abs(decimal(line, "Rate") or decimal(item.content, "DiscountRate") or Decimal(0))
 
 
-def set_sales_tax(company: Company, content: Content, lines: list[Content], customer: Record | None) -> Decimal:
+def set_sales_tax(
+    company: Company, content: Content, lines: list[Content], customer: Record | None
+) -> Decimal:
     """Compute the sales tax of a document by the codes of its lines, items and customer; give it.
 
     A line without a code takes its item's, an item without one the company's default. A customer whose code is not
@@ -112,10 +125,19 @@ def set_sales_tax(company: Company, content: Content, lines: list[Content], cust
         content["CustomerSalesTaxCodeRef"] = theirs.get("SalesTaxCodeRef") or default_code
     if not content.get("ItemSalesTaxRef"):
         default = company.store.meta("default_sales_tax_item")
-        content["ItemSalesTaxRef"] = theirs.get("ItemSalesTaxRef") or ({"ListID": default} if default else None)
+        content["ItemSalesTaxRef"] = theirs.get("ItemSalesTaxRef") or (
+            {"ListID": default} if default else None
+        )
     percent = _tax_rate(company, content)
     pays = _is_taxable(company, content, "CustomerSalesTaxCodeRef")
-    taxable = sum((decimal(line, "Amount") or Decimal(0) for line in lines if _is_taxable(company, line, "SalesTaxCodeRef")), Decimal(0))
+    taxable = sum(
+        (
+            decimal(line, "Amount") or Decimal(0)
+            for line in lines
+            if _is_taxable(company, line, "SalesTaxCodeRef")
+        ),
+        Decimal(0),
+    )
     tax = (taxable * percent / 100).quantize(CENT, ROUND_HALF_UP) if pays else Decimal(0)
     content["SalesTaxPercentage"] = rate(percent)
     content["SalesTaxTotal"] = amount(tax)
@@ -133,7 +155,9 @@ def _tax_rate(company: Company, content: Content) -> Decimal:
         return Decimal(0)
     parts = [item]
     if item.kind == "ItemSalesTaxGroup":
-        identifiers = [part["ListID"] for part in item.content.get("ItemSalesTaxRef", []) if part.get("ListID")]
+        identifiers = [
+            part["ListID"] for part in item.content.get("ItemSalesTaxRef", []) if part.get("ListID")
+        ]
         parts = list(company.store.many(identifiers))
     return sum((decimal(part.content, "TaxRate") or Decimal(0) for part in parts), Decimal(0))
 

@@ -23,7 +23,9 @@ class SeedRefusedError(ValueError):
     """QuickBooks would not take a record of a plan; the text names it and says why."""
 
 
-def open_company(path: Path, name: str = "Oak Hill Landscaping", now: Clock = system_now, zone: str = "America/Los_Angeles") -> Company:
+def open_company(
+    path: Path, name: str = "Oak Hill Landscaping", now: Clock = system_now, zone: str = "America/Los_Angeles"
+) -> Company:
     """Open the company file at `path`; where there is none, make one with the lists that every company has."""
     company = Company(Store(path), PcClock(now, zone))
     if company.store.meta("ready") == "":
@@ -75,7 +77,9 @@ def run_requests(company: Company, requests: Iterable[str], *, on_error: str = "
 
 
 def _fill_blank(company: Company) -> None:
-    blank = json.loads(resources.files("qbsync_local.sandbox.desktop").joinpath("blank.json").read_text("utf-8"))
+    blank = json.loads(
+        resources.files("qbsync_local.sandbox.desktop").joinpath("blank.json").read_text("utf-8")
+    )
     company.store.set_meta("uses_sales_tax", "true")
     for entry in blank["records"]:
         add(company, entry["entity"], entry["record"])

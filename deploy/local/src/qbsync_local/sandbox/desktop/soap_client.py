@@ -39,7 +39,7 @@ class SoapClient:
             client = zeep.Client(f"{app_url}?wsdl", transport=transport)
             binding = next(iter(client.wsdl.bindings))
             self._service = client.create_service(binding, app_url)
-        except Exception as error:  # noqa: BLE001 zeep, requests and lxml each have their own
+        except Exception as error:
             self.close()
             raise CallFailedError("serverVersion", f"the WSDL cannot be read: {error}") from error
         self._operations = set(client.wsdl.bindings[binding].all())
@@ -76,5 +76,5 @@ class SoapClient:
             raise CallFailedError(method, "the WSDL has no such operation")
         try:
             return self._service[method](**arguments)
-        except Exception as error:  # noqa: BLE001 zeep, requests and lxml each have their own
+        except Exception as error:
             raise CallFailedError(method, str(error) or type(error).__name__) from error

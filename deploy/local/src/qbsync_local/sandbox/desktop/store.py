@@ -141,7 +141,11 @@ class Store:
 
     def set_meta(self, name: str, value: str) -> None:
         """Keep a single value."""
-        self._run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
+        self._run(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            name,
+            value,
+        )
 
     def next_number(self, name: str, start: int = 1) -> int:
         """Count up and give the number."""
@@ -165,7 +169,8 @@ class Store:
             )  # fmt: skip
             self._db.execute("DELETE FROM reference WHERE holder = ?", (record.id,))
             self._db.executemany(
-                "INSERT OR IGNORE INTO reference VALUES (?, ?)", [(record.id, target) for target in record.references]
+                "INSERT OR IGNORE INTO reference VALUES (?, ?)",
+                [(record.id, target) for target in record.references],
             )
             if record.names:
                 self._full_names[record.id] = record.full_name
@@ -213,7 +218,10 @@ class Store:
         """What each open transaction adds to the balance of these parties."""
         found: list[str] = []
         for party in parties:
-            found += [str(row[0]) for row in self._all("SELECT open FROM record WHERE party = ? AND open <> '0'", party)]
+            found += [
+                str(row[0])
+                for row in self._all("SELECT open FROM record WHERE party = ? AND open <> '0'", party)
+            ]
         return found
 
     def delete(self, record: Record, when: str) -> None:
@@ -236,7 +244,9 @@ class Store:
 
     def counts(self) -> Mapping[str, int]:
         """How many records of each kind."""
-        return {str(row[0]): int(row[1]) for row in self._all("SELECT kind, count(*) FROM record GROUP BY kind")}
+        return {
+            str(row[0]): int(row[1]) for row in self._all("SELECT kind, count(*) FROM record GROUP BY kind")
+        }
 
     # message set recovery
 

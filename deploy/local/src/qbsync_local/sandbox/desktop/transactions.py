@@ -54,7 +54,9 @@ def change_transaction(company: Company, kind: Kind, content: Content) -> Record
             record.content[name] = []
         if name in content:
             given = content.pop(name)
-            record.content[name] = given if kind.name == "ReceivePayment" else _merge_lines(company, name, record, given)
+            record.content[name] = (
+                given if kind.name == "ReceivePayment" else _merge_lines(company, name, record, given)
+            )
     if "TermsRef" in content and "DueDate" not in content:
         record.content.pop("DueDate", None)
     for name, value in content.items():
@@ -119,7 +121,10 @@ def _merge_lines(company: Company, block: str, record: Record, given: list[Conte
             merged.append(line)
             continue
         if identifier not in old:
-            raise RequestRefusedError(3290, f'The transaction line "{identifier}" is not a line of this transaction, or stands there twice.')
+            raise RequestRefusedError(
+                3290,
+                f'The transaction line "{identifier}" is not a line of this transaction, or stands there twice.',
+            )
         merged.append(_merge_line(old.pop(identifier), line))
     return merged
 
@@ -152,11 +157,22 @@ def _header_defaults(company: Company, kind: Kind, content: Content) -> None:
     for name in ("BillAddress", "ShipAddress") if kind.name in WITH_ADDRESS else ():
         if name not in content and theirs.get(name):
             content[name] = theirs[name]
-    accounts = {"ARAccountRef": "Accounts Receivable", "APAccountRef": "Accounts Payable", "DepositToAccountRef": "Undeposited Funds"}
+    accounts = {
+        "ARAccountRef": "Accounts Receivable",
+        "APAccountRef": "Accounts Payable",
+        "DepositToAccountRef": "Undeposited Funds",
+    }
     for name, account in accounts.items():
         if name in fields and not content.get(name):
             content[name] = company.reference_to(("Account",), account)
-    for name in ("IsPending", "IsFinanceCharge", "IsToBePrinted", "IsToBeEmailed", "IsManuallyClosed", "IsFullyReceived"):
+    for name in (
+        "IsPending",
+        "IsFinanceCharge",
+        "IsToBePrinted",
+        "IsToBeEmailed",
+        "IsManuallyClosed",
+        "IsFullyReceived",
+    ):
         if name in fields:
             content.setdefault(name, "false")
     if kind.name == "Estimate":
@@ -176,7 +192,9 @@ def _settle(company: Company, kind: Kind, record: Record) -> None:
     if kind.name in SALES_KINDS:
         _settle_sale(company, kind, record)
     elif kind.name == "PurchaseOrder":
-        content["TotalAmount"] = sales.amount(sales.price_lines(company, content.get("PurchaseOrderLineRet", []), cost=True))
+        content["TotalAmount"] = sales.amount(
+            sales.price_lines(company, content.get("PurchaseOrderLineRet", []), cost=True)
+        )
     elif kind.name == "Bill":
         _settle_bill(company, record)
     elif kind.name == "ReceivePayment":

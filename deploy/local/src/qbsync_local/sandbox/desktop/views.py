@@ -28,7 +28,9 @@ LISTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def records(company: Company, list_name: str, *, search: str = "", limit: int | None = None, newest: bool = False) -> list[Record]:
+def records(
+    company: Company, list_name: str, *, search: str = "", limit: int | None = None, newest: bool = False
+) -> list[Record]:
     """The records of a list (KeyError: there is no such list), by name or number, or the last changed first."""
     kinds = LISTS[list_name]
     condition = f"kind IN ({', '.join('?' * len(kinds))})"
@@ -63,15 +65,30 @@ def as_data(company: Company, record: Record) -> dict[str, Any]:
 def as_row(company: Company, record: Record) -> dict[str, Any]:
     """One record as a line of a page."""
     content = record.content
-    party = next((content[name] for name in ("CustomerRef", "VendorRef", "EntityRef") if content.get(name)), {})
-    facts = [company.store.full_name(party.get("ListID", "")), record.txn_date, content.get("Email"), content.get("Phone"), content.get("Memo")]
+    party = next(
+        (content[name] for name in ("CustomerRef", "VendorRef", "EntityRef") if content.get(name)), {}
+    )
+    facts = [
+        company.store.full_name(party.get("ListID", "")),
+        record.txn_date,
+        content.get("Email"),
+        content.get("Phone"),
+        content.get("Memo"),
+    ]
     if record.kind in ("Customer", "Vendor"):
         amount = sales.amount(rendering.balance(company, [record.id]))
     elif record.kind in ITEM_KINDS:
         price = sales.item_price(record, cost=False)
         amount = "" if price is None else sales.rate(price)
     else:
-        amount = next((content[name] for name in ("BalanceRemaining", "TotalAmount", "AmountDue", "Duration") if content.get(name)), "")
+        amount = next(
+            (
+                content[name]
+                for name in ("BalanceRemaining", "TotalAmount", "AmountDue", "Duration")
+                if content.get(name)
+            ),
+            "",
+        )
     return {
         "id": record.id,
         "kind": record.kind,
@@ -89,7 +106,13 @@ def deletions(company: Company) -> list[dict[str, Any]]:
     """The deletion log."""
     rows = company.store.deleted(KINDS)
     return [
-        {"id": row.id, "kind": row.kind, "full_name": row.full_name, "ref_number": row.ref_number, "deleted": row.deleted}
+        {
+            "id": row.id,
+            "kind": row.kind,
+            "full_name": row.full_name,
+            "ref_number": row.ref_number,
+            "deleted": row.deleted,
+        }
         for row in rows
     ]
 

@@ -172,7 +172,9 @@ class WebConnector:
 
     # the exchange
 
-    def _exchange(self, ticket: str, hcp: str, company: Company, processor: Processor, session: Session) -> None:
+    def _exchange(
+        self, ticket: str, hcp: str, company: Company, processor: Processor, session: Session
+    ) -> None:
         major, minor = company.store.meta("newest_qbxml", "16.0").split(".")
         idle = 0
         while True:
@@ -214,7 +216,9 @@ class WebConnector:
         times = 2 if self._faults.take("answer_twice") else 1
         for _ in range(times):
             self._report.calls.append("receiveResponseXML")
-            progress = self._service.number("receiveResponseXML", ticket=ticket, response=response, hresult=hresult, message=message)
+            progress = self._service.number(
+                "receiveResponseXML", ticket=ticket, response=response, hresult=hresult, message=message
+            )
         self._die("die_after_answer")
         return progress
 
