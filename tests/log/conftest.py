@@ -1,57 +1,72 @@
-"""The log on a real PostgreSQL: one server for all tests, a fresh copy of the migrated database for each."""
+"""The log on a real PostgreSQL, and its API and pages without a network."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from itertools import count
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 
-import asyncpg
+import httpx
 import pytest
+from fastapi import FastAPI
 
-from qbsync_local.embedded import EmbeddedPostgres
-from qbsync_shared.postgres import Database, migrate
+from qbsync_log.app import make_pages, make_routers
+from qbsync_log.settings import LogSettings
+from qbsync_shared.clock import FrozenClock
+from qbsync_shared.ids import MakeId
+from qbsync_shared.postgres import Database
+from qbsync_shared.web import Role, install, issue_token
+from qbsync_shared.web.sse import Hints
+from tests.conftest import MakeDatabase
 
-_numbers = count(1)
-
-
-@pytest.fixture(scope="session")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Its address, with a database ``log_template`` that has the log's schema."""
-    folder: Path = tmp_path_factory.mktemp("log-postgres")
-    server = EmbeddedPostgres(folder / "data")
-    server.start()
-    try:
-        asyncio.run(_prepare(server.url))
-        yield server.url
-    finally:
-        server.stop()
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-async def _prepare(url: str) -> None:
-    await _execute(url, "create database log_template")
-    await migrate(in_database(url, "log_template"), "log", "qbsync_log")
-
-
-def in_database(url: str, name: str) -> str:
-    """The same server, another database."""
-    return f"{url.rsplit('/', 1)[0]}/{name}"
+KEY = "a key for the tests of the log, long enough"
+NOW = datetime(2026, 11, 12, 17, 16, tzinfo=UTC)
+BASE = "http://127.0.0.1:8104"
+Bearer = Callable[..., dict[str, str]]
 
 
 @pytest.fixture
-async def log_database(log_server: str) -> AsyncIterator[Database]:
+async def log_database(database: MakeDatabase) -> Database:
     """The log's schema, empty."""
-    name = f"log_{next(_numbers)}"
-    await _execute(log_server, f"create database {name} template log_template")
-    database = Database(in_database(log_server, name), schema="log")
-    await database.open()
-    yield database
-    await database.close()
-    await _execute(log_server, f"drop database {name} with (force)")
+    return await database("log", "qbsync_log")
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock(NOW)
+
+
+def log_settings(database: Database) -> LogSettings:
+    return LogSettings(
+        database_url=database.url, nats_url="nats://127.0.0.1:1", public_url=BASE, jwt_key=KEY, port=8104
+    )
+
+
+def make_app(database: Database, clock: FrozenClock, make_id: MakeId) -> FastAPI:
+    """API and pages, without messaging."""
+    settings = log_settings(database)
+    pages = make_pages(settings, clock)
+    app = FastAPI(title="qbsync log", docs_url=None, redoc_url=None)
+    for router in make_routers(settings, database, pages, Hints("log"), make_id):
+        app.include_router(router)
+    install(app, settings=settings, pages=pages)
+    return app
+
+
+@pytest.fixture
+def app(log_database: Database, clock: FrozenClock, make_id: MakeId) -> FastAPI:
+    return make_app(log_database, clock, make_id)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
+        yield client
+
+
+@pytest.fixture
+def bearer(clock: FrozenClock) -> Bearer:
+    """``bearer(role=Role.ADMIN, tenant="oak")``: the header of an API call."""
+
+    def make(role: Role = Role.VIEWER, tenant: str = "oak") -> dict[str, str]:
+        token = issue_token(KEY, tenant=tenant, role=role, sub="u-1", name="Dana R.", clock=clock)
+        return {"authorization": f"Bearer {token}"}
+
+    return make

@@ -93,9 +93,7 @@ async def test_a_day_is_recorded(log_database: Database) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_any_order_and_any_repetition_give_the_same_log(
-    log_database: Database, log_server: str, seed: int
-) -> None:
+async def test_any_order_and_any_repetition_give_the_same_log(log_database: Database, seed: int) -> None:
     story = a_busy_day()
     await hear(log_database, *story.said)
     expected = await dump(log_database)

@@ -1,17 +1,32 @@
 """Puts the log together."""
 
-from fastapi import FastAPI
+from collections.abc import Sequence
+
+from fastapi import APIRouter, FastAPI
 
 from qbsync_log import http
 from qbsync_log.messages import SCHEMA, SUBSCRIPTIONS
 from qbsync_log.service.commands import Commands
 from qbsync_log.settings import LogSettings
-from qbsync_shared.clock import SystemClock
-from qbsync_shared.ids import uuid7_maker
+from qbsync_shared.clock import Clock, SystemClock
+from qbsync_shared.ids import MakeId, uuid7_maker
 from qbsync_shared.postgres import Database
 from qbsync_shared.service import create_service
 from qbsync_shared.web import Pages, install
 from qbsync_shared.web.sse import Hints
+
+
+def make_pages(settings: LogSettings, clock: Clock) -> Pages:
+    """The renderer of the log's templates."""
+    return Pages("log", settings, extra_templates="qbsync_log.web", clock=clock, app_name=settings.app_name)
+
+
+def make_routers(
+    settings: LogSettings, database: Database, pages: Pages, hints: Hints, make_id: MakeId
+) -> Sequence[APIRouter]:
+    """API and pages over an open database."""
+    commands = Commands(clock=pages.clock, make_id=make_id)
+    return [http.routes(database, commands)]
 
 
 def build(settings: LogSettings) -> FastAPI:
@@ -19,16 +34,18 @@ def build(settings: LogSettings) -> FastAPI:
     url = settings.database_url.get_secret_value()
     clock = SystemClock()
     database = Database(url, schema=SCHEMA, max_size=settings.database_connections)
-    commands = Commands(clock=clock, make_id=uuid7_maker(clock))
-    pages = Pages("log", settings, extra_templates="qbsync_log.web", clock=clock, app_name=settings.app_name)
-    hints = Hints(SCHEMA)
+    pages, hints = make_pages(settings, clock), Hints(SCHEMA)
+
+    async def listen() -> None:
+        await hints.listen(url)
+
     app = create_service(
         name="log",
         settings=settings,
         database=database,
         subscriptions=SUBSCRIPTIONS,
-        loops=[lambda: hints.listen(url)],
-        routers=[http.routes(database, commands)],
+        loops=[listen],
+        routers=make_routers(settings, database, pages, hints, uuid7_maker(clock)),
     )
     install(app, settings=settings, pages=pages)
     return app
