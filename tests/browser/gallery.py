@@ -74,7 +74,9 @@ def create_gallery(url: str = "http://127.0.0.1", clock: FrozenClock | None = No
     """The app. ``/t/{tenant}/gallery``, ``?strip=silent`` and ``?ask=1`` for its states."""
     app = FastAPI(title="gallery")
     settings = Settings(url)
-    pages = Pages("gallery", settings, clock=clock or FrozenClock(NOW), app_name="the app")
+    clock = clock or FrozenClock(NOW)
+    app.state.clock = clock
+    pages = Pages("gallery", settings, clock=clock, app_name="the app")
     own = FileSystemLoader(Path(__file__).parent / "templates")
     pages.environment.loader = ChoiceLoader([own, pages.environment.loader or own])
     install(app, settings=settings, pages=pages)

@@ -1,6 +1,7 @@
 """Every component of the web base in a real browser."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest_asyncio
 from fastapi import FastAPI
@@ -181,6 +182,31 @@ async def test_an_error_of_a_fragment_is_told_on_top(page: Page, gallery: Galler
     await expect(page.locator("#errors")).to_contain_text("Sign in first")
     await expect(page.get_by_role("heading", level=1)).to_have_text("Gallery")
     await axe(page)
+
+
+async def test_an_open_page_says_that_the_session_has_ended(page: Page, gallery: Gallery) -> None:
+    await look(page, "light", 1280)
+    async with page.expect_response(lambda response: response.url.endswith("/events")):
+        await gallery.enter(page)
+    gallery.app.state.clock.advance(timedelta(hours=1))
+    gallery.app.state.hints.tell("thistle-loam", "counts")
+    await expect(page.locator("#errors")).to_contain_text(
+        "Your session has ended. Open QuickBooks in the app again"
+    )
+    await expect(page.locator("#nav-links")).to_contain_text("Sync Wizard")
+    # coming in again, in another window, makes the open page good again, its token included
+    other = await page.context.new_page()
+    token = issue_token(
+        KEY,
+        tenant="thistle-loam",
+        role=Role.APPROVER,
+        sub="u-1",
+        name="Dana R.",
+        clock=gallery.app.state.clock,
+    )
+    await other.goto(f"{gallery.url}/session?token={token}&next=/t/thistle-loam/gallery")
+    await page.get_by_role("button", name="Approve Checked").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Approved")
 
 
 async def test_the_colours_are_kept(page: Page, gallery: Gallery) -> None:

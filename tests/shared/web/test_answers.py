@@ -150,6 +150,11 @@ async def test_openapi_describes_the_real_errors(client: httpx.AsyncClient) -> N
     assert list(operation["responses"]["422"]["content"]) == ["application/problem+json"]
     assert "HTTPValidationError" not in json.dumps(schema)
     assert "/session" not in schema["paths"]
+    assert "security" not in operation
+    assert "401" not in operation["responses"]
+    closed = schema["paths"]["/t/{tenant}/gallery/admins"]["get"]
+    assert closed["security"] == [{"bearer": []}, {"session": []}]
+    assert {"200", "401", "403", "404", "422", "default"} == set(closed["responses"])
 
 
 async def test_static_files_may_be_kept_for_ever(client: httpx.AsyncClient) -> None:

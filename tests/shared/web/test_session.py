@@ -2,14 +2,15 @@
 
 import re
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from tests.browser.gallery import KEY, Settings
 
-from qbsync_shared.web import install
+from qbsync_shared.clock import FrozenClock
+from qbsync_shared.web import Pages, Principal, Role, install, require
 from qbsync_shared.web.csrf import make_token as make_csrf
 from qbsync_shared.web.session import is_local_path
 
@@ -111,6 +112,25 @@ async def test_a_bearer_needs_no_token_of_ours(
 ) -> None:
     await sign_in(client, make_token())
     assert (await client.post(APPROVE, data={"item": "a:1"}, headers=bearer())).status_code == 200
+
+
+async def test_the_way_back_leads_to_where_one_was(clock: FrozenClock) -> None:
+    app, settings = FastAPI(), Settings()
+    pages = Pages(
+        "test", settings, clock=clock, app_name="Fieldbook", sign_in_url="https://app.example/quickbooks"
+    )
+    install(app, settings=settings, pages=pages)
+
+    @app.get("/t/{tenant}/wizard")
+    async def wizard(_: Annotated[Principal, Depends(require(Role.VIEWER))]) -> None: ...
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+        page = (await client.get("/t/oak/wizard?q=1042&x=%26", headers=PAGE)).text
+        assert "Open QuickBooks in Fieldbook again" in page
+        assert 'href="https://app.example/quickbooks?next=%2Ft%2Foak%2Fwizard%3Fq%3D1042%26x%3D%2526"' in page
+        fragment = await client.get("/t/oak/wizard", headers=PAGE | {"hx-request": "true"})
+        assert "Sign in again" in fragment.text
+        assert "You are signed out" in (await client.get("/session")).text
 
 
 async def test_an_open_page_survives_a_renewed_session(

@@ -1,6 +1,6 @@
 """Errors as callers read them: RFC 9457 problem details for programs, a page in plain words for people."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -174,38 +174,50 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") or request.headers.get("hx-request") == "true"
 
 
-def document_in_openapi(app: FastAPI) -> None:
-    """Describe in ``/openapi.json`` the errors that are really answered, instead of FastAPI's own form of 422."""
+def document_in_openapi(app: FastAPI, protected: Callable[[], Container[tuple[str, str]]]) -> None:
+    """Describe in ``/openapi.json`` the errors that are really answered, instead of FastAPI's own form of 422, and who may call.
+
+    ``protected`` gives the routes, by method and path, that want a token.
+    """
     generate = app.openapi
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema:
             return app.openapi_schema
         schema = generate()
-        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-        schemas["Problem"] = _SCHEMA
+        components = schema.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
+        schemas["Problem"] = _SCHEMA
+        components["securitySchemes"] = _SECURITY_SCHEMES
+        closed = protected()
         for path, operations in schema["paths"].items():
-            for operation in operations.values():
-                responses = operation["responses"]
-                for status, title in _DOCUMENTED.items():
-                    if status == "422" and status not in responses:
-                        continue
-                    if status == "404" and "{" not in path:
-                        continue
-                    responses[status] = {"description": title, "content": content}
+            for method, operation in operations.items():
+                _document(operation, closed=(method.upper(), path) in closed, named="{" in path)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the documented way to extend the schema
 
 
-_DOCUMENTED = {
-    "401": "No valid token",
-    "403": "The role does not suffice",
-    "404": "There is no such thing, or it is another tenant's",
-    "422": "The request does not fit",
+def _document(operation: dict[str, Any], *, closed: bool, named: bool) -> None:
+    responses = operation["responses"]
+    titles = {"default": "Any other problem"}
+    if "422" in responses:
+        titles["422"] = "The request does not fit"
+    if closed:
+        operation["security"] = [{name: []} for name in _SECURITY_SCHEMES]
+        titles |= {"401": "No valid token", "403": "The role does not suffice"}
+    if named:
+        titles["404"] = "There is no such thing, or it is another tenant's"
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for status, title in titles.items():
+        responses[status] = {"description": title, "content": content}
+
+
+_SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "session": {"type": "apiKey", "in": "cookie", "name": "qbsync_session"},
 }
 _SCHEMA = {
     "title": "Problem",

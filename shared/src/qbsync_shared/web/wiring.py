@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fastapi import FastAPI
 
 from qbsync_shared.web import problems
-from qbsync_shared.web.auth import Tokens
+from qbsync_shared.web.auth import Tokens, needed_roles
 from qbsync_shared.web.error_pages import ErrorPages
 from qbsync_shared.web.layout import Pages, WebSettings
 from qbsync_shared.web.security import Security, origin, security_headers
@@ -45,5 +45,9 @@ def install(
         answer=errors.answer,
         body_limits=body_limits,
     )
-    problems.document_in_openapi(app)
+
+    def protected() -> set[tuple[str, str]]:
+        return {route for route, role in needed_roles(app).items() if role is not None}
+
+    problems.document_in_openapi(app, protected)
     return pages

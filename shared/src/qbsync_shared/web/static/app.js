@@ -174,7 +174,10 @@
     for (const element of all('[data-live="waiting"]')) element.textContent = number.format(waiting);
   }
 
-  document.addEventListener("htmx:before:request", () => document.getElementById("errors")?.replaceChildren());
+  // an old error goes when somebody does something, not when the page looks for news by itself
+  document.addEventListener("htmx:before:request", (event) => {
+    if (event.target.closest?.("#main, dialog, .toasts")) document.getElementById("errors")?.replaceChildren();
+  });
   document.addEventListener("htmx:after:swap", () => {
     recount();
     retitle();
