@@ -1,23 +1,14 @@
 """Hints to open pages."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
 from starlette.requests import Request
 
-from qbsync_local.embedded import EmbeddedPostgres
 from qbsync_shared.web.sse import Hint, Hints, Streams, notify
-
-
-@pytest.fixture(scope="module")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
-    server.start()
-    yield server.url
-    server.stop()
 
 
 def request(**headers: str) -> Request:
@@ -110,7 +101,7 @@ async def test_transactions_give_hints_across_processes(postgres_url: str) -> No
                     names.add((await anext(page)).name)
             assert names <= {"probe", "counts"}
             await connection.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where query ilike 'listen%'"
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike 'listen%'"
             )
             with pytest.raises(ConnectionError):
                 await asyncio.wait_for(listening, 5)
