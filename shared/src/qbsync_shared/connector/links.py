@@ -232,8 +232,13 @@ class LinkKeeper:
         done = await store.finish(connection, item, SyncState.FAILED, now=now, code=code, message=message)
         await publish(connection, self._say.failed(done, now))
 
-    async def observe(self, connection: Connection, tenant: str, record: Seen) -> bool:
+    async def observe(
+        self, connection: Connection, tenant: str, record: Seen, *, import_since: datetime | None = None
+    ) -> bool:
         """Take note of a record as QuickBooks holds it; True where that is news to the wizard.
+
+        What was last changed before ``import_since`` is told for matching only: imports start on the day of connection
+        until an admin sets an earlier date.
 
         Own writes do not echo back: only a mapped field that differs from QuickBooks' own last form is news, not a
         version token that moved (architecture, rule 6).
@@ -252,6 +257,7 @@ class LinkKeeper:
         version = await store.put_seen(connection, tenant, _with_entity(record, named))
         await self._move_token(connection, tenant, link, record, named)
         import_is_on = Direction.IMPORT in rules(record.kind).directions
+        old = before is None and import_since is not None and _older(record, import_since)
         await publish(
             connection,
             QuickBooksEntityChanged(
@@ -262,7 +268,7 @@ class LinkKeeper:
                 app_id=link.app_id if link else None,
                 entity=named,
                 deleted=record.deleted,
-                for_matching=not import_is_on,
+                for_matching=not import_is_on or (old and link is None),
                 changed_at=record.changed_at,
             ),
         )
@@ -344,6 +350,10 @@ def _bare(entity: Json | None) -> Json | None:
         return value
 
     return {key: strip(value) for key, value in entity.items() if key not in ("app_id", "revision")}
+
+
+def _older(record: Seen, since: datetime) -> bool:
+    return record.changed_at is not None and record.changed_at < since
 
 
 def _with_entity(record: Seen, entity: Json | None) -> Seen:
