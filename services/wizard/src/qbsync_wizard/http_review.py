@@ -1,0 +1,159 @@
+"""Routes of the review and the badge."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from qbsync_shared.diff import FieldChange, field_changes
+from qbsync_shared.ids import TenantId
+from qbsync_shared.kinds import Direction, Kind
+from qbsync_shared.postgres import Connection
+from qbsync_shared.web.paging import LIMIT, Cursor, Keyset, Limit
+from qbsync_wizard import schemas
+from qbsync_wizard.api import Api, Approver, Viewer
+from qbsync_wizard.domain.approving import Need
+from qbsync_wizard.domain.evaluating import Change
+from qbsync_wizard.domain.records import Json, Standing
+from qbsync_wizard.postgres import items
+from qbsync_wizard.postgres.items import Filter, ItemRow
+from qbsync_wizard.service import review
+from qbsync_wizard.service.approving import Checked, Result
+
+_ORDER = Keyset(str, int, str)
+
+
+def add(routes: APIRouter, api: Api) -> None:
+    """Add them."""
+
+    @routes.get("/tenants/{tenant}/review")
+    async def get_review(
+        tenant: TenantId,
+        _: Viewer,
+        direction: Direction | None = None,
+        kind: Kind | None = None,
+        q: Annotated[str, Query(max_length=200)] = "",
+        limit: Limit = LIMIT,
+        cursor: Cursor = None,
+    ) -> schemas.Review:
+        """What waits for review, imports first, in the order of the page."""
+        wanted = Filter(direction=direction, kind=kind, q=q)
+        async with api.reading(tenant) as (connection, found):
+            rows = await _rows(connection, tenant, wanted, cursor, limit + 1)
+            total = await items.count(connection, tenant, wanted)
+        page = _ORDER.page(rows, limit, total, lambda row: (row.direction.value, row.place, row.item_id))
+        return schemas.Review(
+            items=[_item(row) for row in page.items],
+            next_cursor=page.next_cursor,
+            total=total,
+            as_of=str(found.change_no),
+        )
+
+    @routes.post("/tenants/{tenant}/review/approve")
+    async def approve(
+        tenant: TenantId, body: schemas.ApproveBody, principal: Approver, response: Response
+    ) -> schemas.ApproveAnswer:
+        """Approve what was seen; keep or clear the rest of the scope. 202 with ``job`` when it runs on."""
+        request = review.Request(
+            by=principal.name,
+            checked=tuple(
+                Checked(id=one.id, revision=one.revision, choice=one.choice) for one in body.checked
+            ),
+            all_matching=body.all_matching.to_scope(body.except_) if body.all_matching else None,
+            scope=body.scope.to_scope() if body.scope else None,
+            unchecked=body.unchecked,
+        )
+        async with api.writing(tenant) as lane:
+            result = await review.approve(lane, request)
+        if result.job is not None:
+            response.status_code = 202
+            api.jobs.wake()
+        return _answer(result)
+
+    @routes.get("/tenants/{tenant}/badge")
+    async def badge(tenant: TenantId, _: Viewer) -> schemas.Badge:
+        """How many review items wait."""
+        async with api.reading(tenant) as (connection, _tenant):
+            waiting = (await items.count_all(connection, tenant))[Standing.WAITING]
+        imports, exports = waiting[Direction.IMPORT], waiting[Direction.EXPORT]
+        return schemas.Badge(waiting=imports + exports, imports=imports, exports=exports)
+
+
+async def _rows(
+    connection: Connection, tenant: str, wanted: Filter, cursor: str | None, limit: int
+) -> list[ItemRow]:
+    """One list over both sections."""
+    values = _ORDER.after(cursor)
+    sections = [wanted.direction] if wanted.direction else [Direction.IMPORT, Direction.EXPORT]
+    found: list[ItemRow] = []
+    for direction in sections:
+        after = (-1, "")
+        if values is not None:
+            if values[0] == Direction.EXPORT.value and direction is Direction.IMPORT:
+                continue
+            if values[0] == direction.value:
+                after = (values[1], values[2])
+        part = Filter(direction=direction, kind=wanted.kind, q=wanted.q)
+        found += await items.section(connection, tenant, part, after=after, limit=limit - len(found))
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _item(row: ItemRow) -> schemas.ReviewItem:
+    item = row.item
+    return schemas.ReviewItem(
+        id=row.item_id,
+        revision=row.revision,
+        direction=row.direction,
+        kind=row.kind,
+        operation=row.operation,
+        app_id=row.app_id,
+        quickbooks_id=row.quickbooks_id,
+        label=row.label,
+        party=row.party,
+        amount=row.amount,
+        date=row.document_date.isoformat() if row.document_date else None,
+        changed_at=row.changed_at,
+        ready=not item.needs_choice and not item.problems,
+        conflict=item.is_conflict,
+        changes=[_change(one) for one in changes_of(item.change)],
+        problems=[schemas.NeedAnswer(code=one.code, message=one.text) for one in item.problems],
+        duplicates=[{"id": one.id, "label": one.label, "same": list(one.same)} for one in item.duplicates],
+    )
+
+
+def changes_of(change: Change) -> tuple[FieldChange, ...]:
+    """The fields that change, before and after; lines stand as a whole."""
+    before: Json = {key: value for key, value in (change.before or {}).items() if key in change.fields}
+    after: Json = {key: value for key, value in change.entity.items() if key in change.fields}
+    found = field_changes(before if change.before is not None else None, after)
+    if "lines" in change.fields:
+        lines = FieldChange(path="lines", before=before.get("lines"), after=after.get("lines"))
+        return (*found, lines)
+    return found
+
+
+def _change(one: FieldChange) -> schemas.ChangeAnswer:
+    return schemas.ChangeAnswer(field=one.path, label=one.label, before=one.before, after=one.after)
+
+
+def _answer(result: Result) -> schemas.ApproveAnswer:
+    return schemas.ApproveAnswer(
+        approved=result.approved,
+        changed=result.changed,
+        blocked=[
+            schemas.BlockedAnswer(id=one.id, needs=[_need(need) for need in one.needs])
+            for one in result.blocked
+        ],
+        job=result.job,
+    )
+
+
+def _need(need: Need) -> schemas.NeedAnswer:
+    key: Any = need.dependency
+    return schemas.NeedAnswer(
+        code=need.code,
+        message=need.message,
+        kind=key.kind if key else None,
+        app_id=key.app_id if key else None,
+    )

@@ -1,0 +1,73 @@
+"""What runs beside requests: large approvals, and kept rows of Online tenants that come back after an hour."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from qbsync_shared.postgres import Database
+from qbsync_wizard.errors import UnknownTenantError
+from qbsync_wizard.postgres.repository import QUERIES
+from qbsync_wizard.service import kept, review
+from qbsync_wizard.service.context import Context, enter
+
+POLL_SECONDS = 2.0
+KEPT_SECONDS = 60.0
+KEPT_AT_MOST = timedelta(hours=1)
+
+log = structlog.get_logger()
+
+
+class Jobs:
+    """The wizard's loops. Several replicas may run them: each part is done under the tenant's lane."""
+
+    def __init__(self, database: Database, context: Context) -> None:
+        self._database = database
+        self._context = context
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is work: do not wait for the next look."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work on large approvals, a part of each in turn."""
+        while True:
+            if not await self.run_once():
+                try:
+                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                except TimeoutError:
+                    continue
+                finally:
+                    self._wake.clear()
+
+    async def run_once(self) -> bool:
+        """One part of each running approval; False when there is none."""
+        async with self._database.everyone() as connection:
+            rows = await connection.fetch(QUERIES["running_approvals"])
+        for row in rows:
+            async with self._database.tenant(row["tenant_id"]) as connection:
+                try:
+                    lane = await enter(connection, self._context, row["tenant_id"])
+                except UnknownTenantError:
+                    continue
+                await review.run_batch(lane, row["approval_id"])
+        return bool(rows)
+
+    async def return_kept(self) -> None:
+        """Bring back what was kept an hour ago and no sync brought back."""
+        while True:
+            await self.return_kept_once()
+            await asyncio.sleep(KEPT_SECONDS)
+
+    async def return_kept_once(self) -> int:
+        """Returns how many rows came back."""
+        before = self._context.now() - KEPT_AT_MOST
+        async with self._database.everyone() as connection:
+            rows = await connection.fetch(QUERIES["tenants_with_kept"], before)
+        count = 0
+        for row in rows:
+            async with self._database.tenant(row["tenant_id"]) as connection:
+                lane = await enter(connection, self._context, row["tenant_id"])
+                count += await kept.come_back(lane, kept_before=before)
+        return count

@@ -1,0 +1,262 @@
+"""Bodies of the JSON API."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from qbsync_shared.entities.base import Revision
+from qbsync_shared.ids import AppId
+from qbsync_shared.kinds import Direction, Edition, Kind, Operation, Plan
+from qbsync_shared.messages import Mapping
+from qbsync_shared.money import Money
+from qbsync_wizard.postgres.items import Filter, Scope
+
+
+class Body(BaseModel):
+    """A body of ours: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TenantBody(Body):
+    """A tenant's configuration."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    plan: Plan
+    edition: Edition
+    paused: bool = False
+    settings: dict[str, Any] = Field(default_factory=dict)
+    mappings: tuple[Mapping, ...] = ()
+
+
+class TenantAnswer(TenantBody):
+    """The same, as it is stored."""
+
+    id: str
+    version: int
+
+
+class Taken(BaseModel):
+    """What became of one hand-over."""
+
+    kind: Kind
+    app_id: str
+    revision: str
+    outcome: str
+
+
+class Member(BaseModel):
+    """The answer to one member of a bulk hand-over, with the status that a single one would have had."""
+
+    index: int
+    status: int
+    kind: str | None = None
+    app_id: str | None = None
+    outcome: str
+    detail: str = ""
+
+
+class EntitiesBody(Body):
+    """Up to 1,000 entities, or deletions ``{"deleted": true, "kind", "app_id", "revision"}``."""
+
+    entities: Annotated[list[dict[str, Any]], Field(max_length=1000)]
+
+
+class Members(BaseModel):
+    """One answer per member, in the order of the request."""
+
+    items: list[Member]
+    accepted: int
+
+
+class EntityRow(BaseModel):
+    """A record as the wizard knows it, for comparing."""
+
+    kind: Kind
+    app_id: str
+    revision: str
+    deleted: bool
+    changed_at: datetime
+    received_at: datetime
+
+
+class FilterBody(Body):
+    """Which rows."""
+
+    direction: Direction | None = None
+    kind: Kind | None = None
+    q: Annotated[str, Field(max_length=200)] = ""
+
+    def to_filter(self) -> Filter:
+        """As the service takes it."""
+        return Filter(direction=self.direction, kind=self.kind, q=self.q)
+
+
+Number = Annotated[int, Field(ge=0, lt=1 << 62)]
+AsOf = Number | Annotated[str, Field(pattern=r"^\d{1,18}$")] | AwareDatetime
+"""The ``as_of`` that a list of the review gave, or a moment."""
+
+
+class ScopeBody(Body):
+    """The rows that were shown: a filter, at a moment; with ``ids`` only these of them."""
+
+    filter: FilterBody = Field(default_factory=FilterBody)
+    as_of: AsOf
+    ids: Annotated[tuple[str, ...], Field(max_length=5000)] | None = None
+
+    def to_scope(self, leave_out: tuple[str, ...] = ()) -> Scope:
+        """As the service takes it."""
+        as_of = int(self.as_of) if isinstance(self.as_of, str) else self.as_of
+        return Scope(filter=self.filter.to_filter(), as_of=as_of, leave_out=leave_out, only=self.ids)
+
+
+class CheckedBody(Body):
+    """A checked row as it was seen. ``choice``: ``app``, ``quickbooks``, ``create`` or ``link:{id}`` where one is needed."""
+
+    id: Annotated[str, Field(min_length=1, max_length=64)]
+    revision: Number
+    choice: Annotated[str, Field(max_length=300)] | None = None
+
+
+class ApproveBody(Body):
+    """What is approved, and what becomes of the rest (contracts.md, section 5)."""
+
+    checked: Annotated[tuple[CheckedBody, ...], Field(max_length=5000)] = ()
+    scope: ScopeBody | None = None
+    all_matching: ScopeBody | None = None
+    except_: Annotated[tuple[str, ...], Field(max_length=5000)] = Field(default=(), alias="except")
+    unchecked: Literal["keep", "clear"] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "ApproveBody":
+        if self.all_matching is not None and (self.checked or self.scope):
+            raise ValueError("either checked rows with their scope, or all_matching")
+        return self
+
+
+class NeedAnswer(BaseModel):
+    """Why a row stays."""
+
+    code: str
+    message: str
+    kind: Kind | None = None
+    app_id: str | None = None
+
+
+class BlockedAnswer(BaseModel):
+    """A row that stays, and why."""
+
+    id: str
+    needs: list[NeedAnswer]
+
+
+class ApproveAnswer(BaseModel):
+    """How many were approved, which changed meanwhile, which cannot go; ``job`` when it runs on."""
+
+    approved: int
+    changed: list[str]
+    blocked: list[BlockedAnswer]
+    job: str | None = None
+
+
+class ChangeAnswer(BaseModel):
+    """One field before and after."""
+
+    field: str
+    label: str
+    before: Any = None
+    after: Any = None
+
+
+class ReviewItem(BaseModel):
+    """A row of the review."""
+
+    id: str
+    revision: int
+    direction: Direction
+    kind: Kind
+    operation: Operation
+    app_id: str | None
+    quickbooks_id: str | None
+    label: str
+    party: str
+    amount: Money | None
+    date: str | None
+    changed_at: datetime
+    ready: bool
+    conflict: bool
+    changes: list[ChangeAnswer]
+    problems: list[NeedAnswer]
+    duplicates: list[dict[str, Any]]
+
+
+class Review(BaseModel):
+    """A page of the review. ``as_of`` goes back into the scope of an approval."""
+
+    items: list[ReviewItem]
+    next_cursor: str | None
+    total: int
+    as_of: str
+
+
+class Badge(BaseModel):
+    """How many review items wait."""
+
+    waiting: int
+    imports: int
+    exports: int
+
+
+class HandOver(BaseModel):
+    """An approved import for the app."""
+
+    sync_id: str
+    kind: Kind
+    quickbooks_id: str
+    app_id: str | None
+    entity: dict[str, Any]
+    changed: list[str]
+    deleted: bool
+    handed_over_at: datetime
+
+
+class AppliedBody(Body):
+    """The app applied it."""
+
+    app_id: AppId
+    revision: Revision
+
+
+class RejectedBody(Body):
+    """The app cannot take it."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class ImportAnswer(Body):
+    """``{"applied": {...}}`` or ``{"rejected": {...}}``."""
+
+    applied: AppliedBody | None = None
+    rejected: RejectedBody | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "ImportAnswer":
+        if (self.applied is None) == (self.rejected is None):
+            raise ValueError("either applied or rejected")
+        return self
+
+
+class ApprovalRow(BaseModel):
+    """An approved movement, for the audit."""
+
+    sync_id: str
+    kind: Kind
+    app_id: str | None
+    quickbooks_id: str | None
+    direction: Direction
+    operation: Operation
+    approved_at: datetime
+    approved_by: str
+    resync_of: str | None
+    state: str

@@ -1,0 +1,1 @@
+"""What the wizard does, each in one transaction of the tenant."""
