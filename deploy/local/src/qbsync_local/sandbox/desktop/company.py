@@ -69,6 +69,10 @@ class Company:
         """Write the record with a grown EditSequence and a new TimeModified. Raises RequestRefusedError 3100."""
         record.modified = self.clock.wall()
         record.edit_sequence = max(record.edit_sequence + 1, self.clock.utc_seconds())
+        self.keep(record)
+
+    def keep(self, record: Record) -> None:
+        """Write the record without a new version: what changed is not its own."""
         record.references = set(_targets(record.content))
         try:
             self.store.put(record)

@@ -65,17 +65,21 @@ def _children(
         if value is None or value == "":
             continue
         for one in value if isinstance(value, list) else [value]:
-            if not isinstance(one, dict):
-                parts.append(f"<{field.name}>{ascii_text(str(one))}</{field.name}>")
-                continue
-            if field.name.endswith("Ref") and "ListID" in one:
-                one = {
-                    "ListID": one["ListID"],
-                    "FullName": full_name(one["ListID"]) or one.get("FullName", ""),
-                }
-            if inner := _children(schema, field.name, one, full_name):
+            if isinstance(one, dict):
+                inner = _children(schema, field.name, _named(field.name, one, full_name), full_name)
+            else:
+                inner = ascii_text(str(one))
+            if inner:
                 parts.append(f"<{field.name}>{inner}</{field.name}>")
     return "".join(parts)
+
+
+def _named(name: str, content: Content, full_name: Callable[[str], str | None]) -> Content:
+    """A reference with the name that its record has now; anything else as it is."""
+    if not name.endswith("Ref") or "ListID" not in content:
+        return content
+    identifier = content["ListID"]
+    return {"ListID": identifier, "FullName": full_name(identifier) or content.get("FullName", "")}
 
 
 def ascii_text(value: str) -> str:

@@ -173,7 +173,7 @@ class Desk:
             return RunReport("error", str(error))
         try:
             connector = WebConnector(
-                qwc, application.password, client, lambda: self._open_file(pc), pc.faults, self._sleep
+                qwc, application.password, client, lambda: self._open_file(pc), pc.faults, sleep=self._sleep
             )
             return connector.run(auto=auto)
         finally:

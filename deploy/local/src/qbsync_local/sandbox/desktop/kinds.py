@@ -113,7 +113,7 @@ def reference_kinds(element: str, holder: str) -> tuple[str, ...]:
         return _REFERENCES[element]
     if element.endswith("AccountRef"):
         return ("Account",)
-    if element.endswith("TaxCodeRef") or element.endswith("SalesTaxCodeRef"):
+    if element.endswith("TaxCodeRef"):
         return ("SalesTaxCode",)
     return ()
 

@@ -13,7 +13,7 @@ def add_element(company: Company, kind: Kind, content: Content) -> Record:
     """Add a list element. Raises RequestRefusedError 3100, 3130, 3140, 3150, 3090, 3070."""
     company.resolve(content, kind)
     if kind.name in ("Employee", "SalesRep") and not content.get("Name"):
-        content["Name"] = _made_up_name(company, content)
+        content["Name"] = _made_up_name(content)
     _defaults(company, kind, content)
     record = company.new_record(kind, content)
     _name(company, kind, record)
@@ -104,16 +104,16 @@ def _name(company: Company, kind: Kind, record: Record) -> None:
 
 
 def _rename_children(company: Company, record: Record) -> None:
-    """QuickBooks shows a new FullName for all below; their EditSequence stays."""
+    """QuickBooks shows a new FullName for all below; their versions and times stay."""
     for child in company.store.children(record.id):
         child.full_name = f"{record.full_name}:{child.name}"
         child.content["FullName"] = child.full_name
         child.content["Sublevel"] = str(child.full_name.count(":"))
-        company.save(child)
+        company.keep(child)
         _rename_children(company, child)
 
 
-def _made_up_name(company: Company, content: Content) -> str:
+def _made_up_name(content: Content) -> str:
     if content.get("SalesRepEntityRef"):
         return str(content.get("Initial", ""))
     parts = (content.get(part, "") for part in ("FirstName", "MiddleName", "LastName"))

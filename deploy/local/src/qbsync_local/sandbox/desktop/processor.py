@@ -119,23 +119,22 @@ class Processor:
         if not new:
             stored = store.message_set(application, old)
             store.clear_message_set(application, old)
-            return (
-                self._replay(stored, "", "0") if stored and stored.finished else self._respond([], "", "600")
-            )
-        if old and old != new:
-            store.clear_message_set(application, old)
-        stored = store.message_set(application, new)
+            return self._replay(stored, "", "600")
         if old == new:
-            return (
-                self._replay(stored, new, "0")
-                if stored and stored.finished
-                else self._respond([], new, "9002" if stored else "600")
-            )
-        checksum = _checksum(message_set)
+            stored = store.message_set(application, new)
+            return self._replay(stored, new, "9002" if stored else "600")
+        if old:
+            store.clear_message_set(application, old)
+        return self._once(message_set, session, new)
+
+    def _once(self, message_set: etree._Element, session: Session, new: str) -> str:
+        """Execute a set that was not seen before; repeat the answer of one that was."""
+        store, application = self.company.store, session.application
+        stored, checksum = store.message_set(application, new), _checksum(message_set)
+        if stored is not None and stored.checksum != checksum:
+            return self._respond([], new, "9001")
         if stored is not None:
-            if stored.checksum != checksum:
-                return self._respond([], new, "9001")
-            return self._replay(stored, new, "0") if stored.finished else self._respond([], new, "9002")
+            return self._replay(stored, new, "9002")
         if self.faults.take("cannot_store"):
             return self._respond(self._run(message_set, session, None), new, "9005")
         store.keep_message_set(application, new, StoredSet(checksum, finished=False, answers=[]))
@@ -145,7 +144,10 @@ class Processor:
         )
         return self._respond(members, new, "0")
 
-    def _replay(self, stored: StoredSet, new: str, code: str) -> str:
+    def _replay(self, stored: StoredSet | None, new: str, otherwise: str) -> str:
+        """The stored statuses and ids; `otherwise` is the messageSetStatusCode where no whole answer was stored."""
+        if stored is None or not stored.finished:
+            return self._respond([], new, otherwise)
         members = []
         for one in stored.answers:
             recovery = one["recovery"]
@@ -154,7 +156,7 @@ class Processor:
             )
             status = Status(one["code"], one["severity"], one["message"])
             members.append(Member(one["name"], one["id"], Answer(status, body), recovery))
-        return self._respond(members, new, code)
+        return self._respond(members, new, "0")
 
     # executing
 

@@ -62,7 +62,7 @@ def answer_query(company: Company, session: Session, request: etree._Element) ->
             ids, attributes = _start(session, request, ids, given)
         elif given.get("MaxReturned"):
             ids = ids[: int(given["MaxReturned"])]
-    status = _status(company, ids, absent)
+    status = _status(ids, absent)
     attributes["retCount"] = str(len(ids))
     if request.get("metaData") == "MetaDataOnly":
         return Answer(status, "", attributes)
@@ -82,7 +82,7 @@ def _render(company: Company, name: str, given: Content, ids: list[str]) -> Iter
             yield rendering.render(company, record, lines=lines, links=links, only=only, owners=owners)
 
 
-def _status(company: Company, ids: list[str], absent: list[str]) -> Status:
+def _status(ids: list[str], absent: list[str]) -> Status:
     if absent:
         names = ", ".join(f'"{one}"' for one in absent)
         return Status(

@@ -4,7 +4,11 @@ from typing import Any
 
 import requests
 import zeep
-from zeep.transports import Transport
+import zeep.transports
+
+# zeep carries no types.
+zeep_client: Any = zeep.Client
+zeep_transport: Any = zeep.transports.Transport
 
 # What the Web Connector writes to its log when a call fails (QBWC Programmer's Guide, error codes).
 CODES = {
@@ -34,9 +38,9 @@ class SoapClient:
     def __init__(self, app_url: str, timeout: float = 90.0) -> None:
         self._session = requests.Session()
         self._session.trust_env = False
-        transport = Transport(session=self._session, timeout=timeout, operation_timeout=timeout)
+        transport: Any = zeep_transport(session=self._session, timeout=timeout, operation_timeout=timeout)
         try:
-            client = zeep.Client(f"{app_url}?wsdl", transport=transport)
+            client: Any = zeep_client(f"{app_url}?wsdl", transport=transport)
             binding = next(iter(client.wsdl.bindings))
             self._service = client.create_service(binding, app_url)
         except Exception as error:

@@ -34,8 +34,12 @@ _COLUMNS = (
     "open", "created", "modified", "edit_sequence", "content",
 )  # fmt: skip
 _UPSERT = (
-    f"INSERT INTO record ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) ON CONFLICT (id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])
+    "INSERT INTO record (id, kind, names, name, full_name, name_key, active, parent, party, ref_number, txn_date, open, created,"
+    " modified, edit_sequence, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+    " names = excluded.names, name = excluded.name, full_name = excluded.full_name, name_key = excluded.name_key,"
+    " active = excluded.active, parent = excluded.parent, party = excluded.party, ref_number = excluded.ref_number,"
+    " txn_date = excluded.txn_date, open = excluded.open, modified = excluded.modified,"
+    " edit_sequence = excluded.edit_sequence, content = excluded.content"
 )
 
 

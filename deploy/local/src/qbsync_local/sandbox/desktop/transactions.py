@@ -12,7 +12,7 @@ from qbsync_local.sandbox.desktop.store import Record
 NEW_LINE = "-1"
 NUMBERED = ("Invoice", "Estimate", "SalesReceipt", "CreditMemo", "PurchaseOrder")
 WITH_ADDRESS = ("Invoice", "Estimate", "SalesReceipt", "CreditMemo")
-GROUP_LINES = tuple(f"{kind}LineGroupRet" for kind in (*SALES_KINDS, "PurchaseOrder")) + ("ItemGroupLineRet",)
+GROUP_LINES = (*(f"{kind}LineGroupRet" for kind in (*SALES_KINDS, "PurchaseOrder")), "ItemGroupLineRet")
 
 
 def add_transaction(company: Company, kind: Kind, content: Content) -> Record:

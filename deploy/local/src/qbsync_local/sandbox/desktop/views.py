@@ -4,6 +4,7 @@ from typing import Any
 
 from qbsync_local.sandbox.desktop import rendering, sales
 from qbsync_local.sandbox.desktop.company import Company
+from qbsync_local.sandbox.desktop.data import Content
 from qbsync_local.sandbox.desktop.kinds import ITEM_KINDS, KINDS, TERMS_KINDS
 from qbsync_local.sandbox.desktop.store import Record
 
@@ -65,7 +66,7 @@ def as_data(company: Company, record: Record) -> dict[str, Any]:
 def as_row(company: Company, record: Record) -> dict[str, Any]:
     """One record as a line of a page."""
     content = record.content
-    party = next(
+    party: Content = next(
         (content[name] for name in ("CustomerRef", "VendorRef", "EntityRef") if content.get(name)), {}
     )
     facts = [

@@ -70,6 +70,7 @@ class WebConnector:
         service: Service,
         open_file: Callable[[], Company],
         faults: Faults,
+        *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._qwc = qwc
