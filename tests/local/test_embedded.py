@@ -2,11 +2,9 @@
 
 import asyncio
 import os
-import pwd
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import asyncpg
 import nats
@@ -182,16 +180,13 @@ def test_nats_store_can_be_wiped_only_while_it_is_down(nats_server):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change to another user")
 def test_root_falls_back_to_nobody_and_back(tmp_path, monkeypatch):
-    nobody = pwd.getpwnam("nobody")
-    fallback = module.Account(prefix=(), owner=nobody.pw_uid, uid=nobody.pw_uid, gid=nobody.pw_gid)
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o755)
-    for accounts in (lambda: fallback, module.account):
-        monkeypatch.setattr(module, "account", accounts)
-        server = EmbeddedPostgres(Path(tmp_path) / "postgres")
+    assert tmp_path.parent.stat().st_mode & 0o007 == 0
+    for account in (module.nobody(), module.account()):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "account", lambda account=account: account)
+            server = EmbeddedPostgres(tmp_path / "postgres")
         server.start()
         try:
             assert asyncio.run(execute(server.url, "select 1 as one"))[0]["one"] == 1
         finally:
             server.stop()
-        monkeypatch.undo()

@@ -85,13 +85,28 @@ def account() -> Account:
     if os.geteuid() != 0:
         return Account(prefix=(), owner=os.geteuid())
     namespace = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
-    if (
-        shutil.which("unshare")
-        and subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode == 0
-    ):
+    if works(namespace):
         return Account(prefix=namespace, owner=0)
-    nobody = pwd.getpwnam("nobody")
-    return Account(prefix=(), owner=nobody.pw_uid, uid=nobody.pw_uid, gid=nobody.pw_gid)
+    return nobody()
+
+
+def nobody() -> Account:
+    """The user nobody, who may still pass the closed folders on the way to the data and to the programs if possible."""
+    user = pwd.getpwnam("nobody")
+    passing = (
+        "setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups",
+        "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--",
+    )  # fmt: skip
+    if works(passing):
+        return Account(prefix=passing, owner=user.pw_uid)
+    return Account(prefix=(), owner=user.pw_uid, uid=user.pw_uid, gid=user.pw_gid)
+
+
+def works(prefix: tuple[str, ...]) -> bool:
+    """Whether a program can be run behind this prefix here."""
+    if shutil.which(prefix[0]) is None:
+        return False
+    return subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
 
 
 class EmbeddedPostgres:
