@@ -38,6 +38,12 @@ async def work(
     return items, (page[-1]["seq"] if len(rows) > limit else None), total
 
 
+async def count_unfinished(connection: Connection, tenant: str) -> int:
+    """How many syncs are not final yet."""
+    count: int = await connection.fetchval(QUERIES["count_unfinished"], tenant)
+    return count
+
+
 async def links(
     connection: Connection, tenant: str, *, after: tuple[str, str], limit: int
 ) -> tuple[list[Json], tuple[str, str] | None, int]:

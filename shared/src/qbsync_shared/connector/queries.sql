@@ -173,6 +173,10 @@ select * from work_item where tenant_id = $1 and seq > $2 order by seq limit $3
 -- How many syncs there are.
 select count(*) as total from work_item where tenant_id = $1
 
+-- name: count_unfinished
+-- How many syncs are not final yet.
+select count(*) as open from work_item where tenant_id = $1 and state in ('pending', 'waiting', 'in_flight')
+
 -- name: get_link
 -- The link of an entity of the app.
 select * from link where tenant_id = $1 and kind = $2 and app_id = $3

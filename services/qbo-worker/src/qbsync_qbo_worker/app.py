@@ -1,0 +1,122 @@
+"""Puts the worker together; the only module that knows all of it."""
+
+import secrets
+import socket
+
+import httpx
+from fastapi import FastAPI
+
+from qbsync_qbo_worker.http import api_routes
+from qbsync_qbo_worker.messages import subscriptions
+from qbsync_qbo_worker.oauth import Endpoints, Intuit
+from qbsync_qbo_worker.quickbooks import QuickBooksClient
+from qbsync_qbo_worker.service.connecting import Connecting
+from qbsync_qbo_worker.service.drain import Drain
+from qbsync_qbo_worker.service.loops import Loops
+from qbsync_qbo_worker.service.reading import Reader
+from qbsync_qbo_worker.service.tokens import Tokens
+from qbsync_qbo_worker.settings import WorkerSettings
+from qbsync_qbo_worker.web.pages import page_routes
+from qbsync_shared.clock import Clock, SystemClock
+from qbsync_shared.connector import LinkKeeper, WorkQueue
+from qbsync_shared.encryption import Keyring
+from qbsync_shared.ids import uuid7_maker
+from qbsync_shared.kinds import Edition
+from qbsync_shared.postgres import Database
+from qbsync_shared.service import create_service
+from qbsync_shared.web import Pages, install
+from qbsync_shared.web.security import origin
+
+
+def build(
+    settings: WorkerSettings,
+    *,
+    clock: Clock | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> FastAPI:
+    """The worker as an ASGI app.
+
+    Args:
+        settings: read from the environment.
+        clock: the time; the machine's by default.
+        transport: how Intuit is reached; over the network by default.
+    """
+    clock = clock or SystemClock()
+    make_id = uuid7_maker(clock)
+    database = Database(
+        settings.database_url.get_secret_value(), schema="worker", max_size=settings.database_connections
+    )
+    keyring = Keyring.parse(settings.encryption_keys.get_secret_value())
+    intuit = make_intuit(settings, clock, transport)
+    client = QuickBooksClient(
+        settings.qbo_api_url, minorversion=settings.qbo_minorversion, transport=transport
+    )
+    queue = WorkQueue(Edition.ONLINE, clock=clock, make_id=make_id)
+    links = LinkKeeper(Edition.ONLINE, clock=clock, make_id=make_id)
+    tokens = Tokens(database=database, intuit=intuit, keyring=keyring, clock=clock, make_id=make_id)
+    connecting = Connecting(
+        database=database, intuit=intuit, tokens=tokens, keyring=keyring, clock=clock, make_id=make_id
+    )
+    drain = Drain(
+        database=database,
+        queue=queue,
+        links=links,
+        client=client,
+        tokens=tokens,
+        clock=clock,
+        make_id=make_id,
+        holder=f"{socket.gethostname()}-{secrets.token_hex(4)}",
+    )
+    reader = Reader(
+        database=database, links=links, client=client, tokens=tokens, clock=clock, make_id=make_id
+    )
+    loops = Loops(
+        database=database,
+        drain=drain,
+        reader=reader,
+        links=links,
+        clock=clock,
+        read_interval=settings.read_interval_seconds,
+    )
+    pages = Pages("qbo-worker", settings, extra_templates="qbsync_qbo_worker.web", clock=clock)
+    app = create_service(
+        name="qbo-worker",
+        settings=settings,
+        database=database,
+        subscriptions=subscriptions(queue, links),
+        loops=loops.all(),
+        routers=[
+            api_routes(database=database, connecting=connecting, on_connected=loops.read_now, pages=pages),
+            page_routes(database=database, connecting=connecting, pages=pages),
+        ],
+    )
+    install(app, settings=settings, pages=pages, form_targets=authorisation_origins(settings))
+    return app
+
+
+def make_intuit(settings: WorkerSettings, clock: Clock, transport: httpx.AsyncBaseTransport | None) -> Intuit:
+    """Intuit's authorisation server, by discovery or by the three addresses."""
+    endpoints = None
+    if settings.intuit_authorize_url and settings.intuit_token_url and settings.intuit_revoke_url:
+        endpoints = Endpoints(
+            authorize=settings.intuit_authorize_url,
+            token=settings.intuit_token_url,
+            revoke=settings.intuit_revoke_url,
+        )
+    return Intuit(
+        endpoints=endpoints,
+        discovery_url=settings.intuit_discovery_url,
+        client_id=settings.intuit_client_id,
+        client_secret=settings.intuit_client_secret.get_secret_value(),
+        redirect_uri=f"{settings.public_url}/oauth/callback",
+        clock=clock,
+        transport=transport,
+    )
+
+
+def authorisation_origins(settings: WorkerSettings) -> tuple[str, ...]:
+    """Where the Connect form leads to: Intuit's own page."""
+    address = settings.intuit_authorize_url or "https://appcenter.intuit.com"
+    return tuple(
+        {origin(address), *([origin(settings.intuit_discovery_url)] if settings.intuit_discovery_url else [])}
+    )

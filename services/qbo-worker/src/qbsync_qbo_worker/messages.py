@@ -1,0 +1,66 @@
+"""What the worker listens to."""
+
+from typing import Any
+
+from qbsync_qbo_worker.postgres.calls import QUERIES
+from qbsync_shared.connector import LinkKeeper, WorkQueue, tenants
+from qbsync_shared.kinds import Edition
+from qbsync_shared.messages import (
+    Cancel,
+    ClearId,
+    EntityApplied,
+    EntityRejected,
+    Link,
+    LookUp,
+    Message,
+    Pause,
+    Resume,
+    SyncApproved,
+    TenantConfigured,
+    TenantDeleted,
+)
+from qbsync_shared.messaging import Subscription
+from qbsync_shared.postgres import Connection
+from qbsync_shared.subjects import COMMANDS, EVENTS, TENANTS, pattern
+
+SERVICE = "qbo-worker"
+
+
+async def tenant_deleted(connection: Connection, message: TenantDeleted) -> None:
+    """Erase everything of a tenant."""
+    for name in ("erase_calls", "erase_connection", "erase_lease", "erase_cursors", "erase_authorisations"):
+        await connection.execute(QUERIES[name], message.tenant)
+    await tenants.deleted(connection, message)
+
+
+async def tenant_configured(connection: Connection, message: TenantConfigured) -> None:
+    """Keep what the worker needs of tenants of its edition."""
+    if message.edition is Edition.ONLINE:
+        await tenants.configured(connection, message)
+
+
+def subscriptions(queue: WorkQueue, links: LinkKeeper) -> list[Subscription[Any]]:
+    """Every durable consumer and its handler."""
+
+    def listen(stream: str, channel: str, message: type[Message], handle: Any) -> Subscription[Any]:
+        return Subscription(
+            stream=stream,
+            subject=pattern(channel, message.noun, message.verb),
+            durable=f"{SERVICE}-{message.noun}-{message.verb}",
+            message=message,
+            handle=handle,
+        )
+
+    return [
+        listen(TENANTS, "wizard", TenantConfigured, tenant_configured),
+        listen(TENANTS, "wizard", TenantDeleted, tenant_deleted),
+        listen(EVENTS, "online", SyncApproved, queue.accept),
+        listen(EVENTS, "app", EntityApplied, links.applied),
+        listen(EVENTS, "app", EntityRejected, links.rejected),
+        listen(COMMANDS, "online", ClearId, links.clear_id),
+        listen(COMMANDS, "online", Cancel, links.cancel),
+        listen(COMMANDS, "online", Link, links.link),
+        listen(COMMANDS, "online", LookUp, links.look_up),
+        listen(COMMANDS, "online", Pause, links.pause),
+        listen(COMMANDS, "online", Resume, links.resume),
+    ]

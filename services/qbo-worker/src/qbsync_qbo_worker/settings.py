@@ -1,0 +1,32 @@
+"""What the worker is told by its environment."""
+
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from qbsync_shared.settings import EncryptionKeys, ServiceSettings, WebUrl
+
+
+class WorkerSettings(ServiceSettings):
+    """The common settings and Intuit's. Where Intuit listens comes from discovery, or is said address by address."""
+
+    encryption_keys: EncryptionKeys
+    qbo_api_url: WebUrl
+    qbo_minorversion: str = "75"
+    intuit_discovery_url: WebUrl | None = None
+    intuit_authorize_url: WebUrl | None = None
+    intuit_token_url: WebUrl | None = None
+    intuit_revoke_url: WebUrl | None = None
+    intuit_client_id: str
+    intuit_client_secret: SecretStr
+    read_interval_seconds: float = Field(default=60.0, ge=1.0)
+    """How often what changed in QuickBooks is asked for."""
+
+    @model_validator(mode="after")
+    def _intuit_can_be_found(self) -> Self:
+        addresses = (self.intuit_authorize_url, self.intuit_token_url, self.intuit_revoke_url)
+        if self.intuit_discovery_url is None and None in addresses:
+            raise ValueError(
+                "QBSYNC_INTUIT_DISCOVERY_URL is needed, or all of QBSYNC_INTUIT_AUTHORIZE_URL, _TOKEN_URL, _REVOKE_URL"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""The Online connection page."""
