@@ -1,0 +1,1 @@
+"""qbwc-gateway: QuickBooks Desktop through the Web Connector."""

@@ -1,0 +1,126 @@
+"""Puts the gateway together."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import FastAPI
+
+from qbsync_qbwc_gateway import http
+from qbsync_qbwc_gateway.messages import SCHEMA, SERVICE, subscriptions
+from qbsync_qbwc_gateway.postgres import repository as store
+from qbsync_qbwc_gateway.service import Connectors, plans_of
+from qbsync_qbwc_gateway.session.announcing import Announcing
+from qbsync_qbwc_gateway.session.looking import Looking
+from qbsync_qbwc_gateway.session.passwords import Passwords
+from qbsync_qbwc_gateway.session.reading import Reading
+from qbsync_qbwc_gateway.session.running import Running
+from qbsync_qbwc_gateway.session.sending import Sending
+from qbsync_qbwc_gateway.session.service import Rules, WebConnector
+from qbsync_qbwc_gateway.settings import GatewaySettings
+from qbsync_qbwc_gateway.soap.host import soap_router
+from qbsync_shared.clock import Clock, SystemClock
+from qbsync_shared.connector import LinkKeeper, WorkQueue
+from qbsync_shared.ids import MakeId, uuid7_maker
+from qbsync_shared.kinds import Edition
+from qbsync_shared.loops import Loop
+from qbsync_shared.postgres import Database
+from qbsync_shared.service import create_service
+from qbsync_shared.web import Pages, install
+
+VERSION = "1.0"
+_NO_LIMIT = 1 << 40
+"""The SOAP endpoint bounds its bodies itself, so that even that refusal is a SOAP fault."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway:
+    """The parts over one database."""
+
+    queue: WorkQueue
+    keeper: LinkKeeper
+    connector: WebConnector
+    connectors: Connectors
+
+
+def make_set_id() -> str:
+    """An id of a message set: 22 of at most 23 characters (qbxml.md, section 2)."""
+    return secrets.token_hex(11)
+
+
+def assemble(settings: GatewaySettings, database: Database, *, clock: Clock, make_id: MakeId) -> Gateway:
+    """Wire the parts; nothing is opened or started."""
+    queue = WorkQueue(Edition.DESKTOP, clock=clock, make_id=make_id)
+    keeper = LinkKeeper(Edition.DESKTOP, clock=clock, make_id=make_id)
+    passwords = Passwords(now=clock.now)
+    announcing = Announcing(clock=clock, make_id=make_id)
+    sending = Sending(queue, Looking(queue, keeper), clock=clock, make_set_id=make_set_id)
+    running = Running(queue, Reading(keeper), sending, announcing, clock=clock)
+    plans = plans_of(settings.desktop_plans)
+    rules = Rules(version=VERSION, plans=plans, read_every=timedelta(seconds=settings.read_every_seconds))
+    return Gateway(
+        queue=queue,
+        keeper=keeper,
+        connector=WebConnector(
+            database, running, announcing, passwords, rules=rules, clock=clock, make_id=make_id
+        ),
+        connectors=Connectors(
+            database,
+            passwords,
+            clock=clock,
+            make_id=make_id,
+            owner_id=settings.owner_id,
+            public_url=settings.public_url,
+            plans=plans,
+        ),
+    )
+
+
+def make_loops(settings: GatewaySettings, database: Database, gateway: Gateway, clock: Clock) -> list[Loop]:
+    """Housekeeping: runs that fell silent, apps that fell silent, old message sets."""
+
+    async def tidy() -> None:
+        while True:
+            await gateway.connector.expire(silent_for=timedelta(minutes=settings.session_idle_minutes))
+            await _give_up_on_apps(database, gateway.keeper)
+            before = clock.now() - timedelta(days=settings.keep_sets_days)
+            async with database.everyone() as connection:
+                await connection.execute(store.QUERIES["forget_sets"], before)
+            await asyncio.sleep(60)
+
+    return [tidy]
+
+
+async def _give_up_on_apps(database: Database, keeper: LinkKeeper) -> None:
+    async with database.everyone() as connection:
+        rows = await connection.fetch(store.QUERIES["tenants_awaiting_app"])
+    for row in rows:
+        async with database.tenant(row["tenant_id"]) as connection:
+            await keeper.give_up_on_app(connection, row["tenant_id"])
+
+
+def build(settings: GatewaySettings) -> FastAPI:
+    """The service as an ASGI app."""
+    clock = SystemClock()
+    make_id = uuid7_maker(clock)
+    database = Database(
+        settings.database_url.get_secret_value(), schema=SCHEMA, max_size=settings.database_connections
+    )
+    gateway = assemble(settings, database, clock=clock, make_id=make_id)
+    pages = Pages(
+        SERVICE, settings, extra_templates="qbsync_qbwc_gateway.web", clock=clock, app_name=settings.app_name
+    )
+    app = create_service(
+        name=SERVICE,
+        settings=settings,
+        database=database,
+        subscriptions=subscriptions(gateway.queue, gateway.keeper),
+        loops=make_loops(settings, database, gateway, clock),
+        routers=[
+            soap_router(gateway.connector, public_url=settings.public_url),
+            http.routes(database, gateway.connectors, app_name=settings.app_name),
+        ],
+    )
+    install(app, settings=settings, pages=pages, body_limits={"/qbwc": _NO_LIMIT})
+    return app

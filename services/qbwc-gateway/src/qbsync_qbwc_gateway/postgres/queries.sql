@@ -1,0 +1,188 @@
+-- name: put_connector
+-- Make a tenant's connector user; repeated, it gets another password and keeps everything else.
+insert into connector (tenant_id, username, password_hash, password_set_at, password_set_by, owner_id, file_id)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (tenant_id) do update
+   set password_hash = excluded.password_hash, password_set_at = excluded.password_set_at,
+       password_set_by = excluded.password_set_by, failures = 0, locked_until = null
+returning *
+
+-- name: get_connector
+-- A tenant's connector.
+select * from connector where tenant_id = $1
+
+-- name: lock_connector
+-- The same, held until the transaction ends: one session of a tenant opens after the other.
+select * from connector where tenant_id = $1 for update
+
+-- name: find_login
+-- Whose user it is, and all that a poll without work needs to know.
+select c.*, t.plan, t.paused, t.edition, t.settings,
+       exists (select 1 from pause p where p.tenant_id = c.tenant_id and p.kind = '*') as held,
+       exists (select 1 from session s where s.tenant_id = c.tenant_id and s.ended_at is null) as busy,
+       exists (select 1 from message_set m
+                where m.tenant_id = c.tenant_id and m.state in ('stored', 'out', 'doubt')) as unfinished,
+       exists (select 1 from work_item w
+                where w.tenant_id = c.tenant_id and w.state in ('pending', 'waiting') and w.available_at <= $2
+                  and not exists (select 1 from pause p where p.tenant_id = w.tenant_id and p.kind = w.kind)) as work
+  from connector c left join tenant t using (tenant_id)
+ where c.username = $1
+
+-- name: count_failure
+-- A wrong password; every fifth in a row locks the user for a while, each time longer.
+update connector
+   set failures = failures + 1,
+       locked_until = case when (failures + 1) % 5 = 0
+           then $2::timestamptz + least(power(2, (failures + 1) / 5), 30) * interval '1 minute' else locked_until end
+ where tenant_id = $1
+returning failures, locked_until
+
+-- name: seen
+-- The connector was here.
+update connector
+   set last_seen_at = $2, last_result = $3, connector_version = coalesce($4, connector_version), failures = 0,
+       locked_until = null, told_at = case when $5 then $2 else told_at end
+ where tenant_id = $1
+
+-- name: set_state
+-- How the connection stands.
+update connector set state = $2, code = $3, message = $4 where tenant_id = $1
+
+-- name: set_bound
+-- Bound to a company file.
+update connector set company_file = $2, bound_at = coalesce(bound_at, $3) where tenant_id = $1
+
+-- name: unbind
+-- The next company file that is open will be the tenant's: with new ids, so that the old file is not taken for it.
+update connector set company_file = null, bound_at = null, file_id = $2 where tenant_id = $1
+
+-- name: set_facts
+-- What QuickBooks told of itself and the company.
+update connector set facts = $2 where tenant_id = $1
+
+-- name: set_read
+-- Everything was read.
+update connector set last_read_at = $2 where tenant_id = $1
+
+-- name: set_speed
+-- How long this QuickBooks takes for one write.
+update connector set seconds_per_write = $2 where tenant_id = $1
+
+-- name: set_qwc
+-- What an admin chose for the .qwc file.
+update connector set qwc = $2 where tenant_id = $1
+
+-- name: tenant_of_ticket
+-- Whose ticket it is.
+select tenant_id from session where ticket = $1
+
+-- name: lock_session
+-- A session by its ticket, held until the transaction ends: its calls are done one after the other.
+select * from session where tenant_id = $1 and ticket = $2 for update
+
+-- name: lock_open_session
+-- The session that is open, if any.
+select * from session where tenant_id = $1 and ended_at is null for update
+
+-- name: add_session
+-- A session begins.
+insert into session (session_id, tenant_id, ticket, state, started_at, called_at) values ($1, $2, $3, 'authenticated', $4, $4)
+returning *
+
+-- name: save_session
+-- Where a session stands after a call.
+update session
+   set state = $3, called_at = $4, ended_at = $5, sent_at = $6, round_trips = $7, sent = $8, received = $9, failed = $10,
+       trouble = $11, plan = $12, answer = $13, answer_hash = $14, error = $15, result = $16
+ where tenant_id = $1 and session_id = $2
+
+-- name: last_sessions
+-- The newest sessions.
+select * from session where tenant_id = $1 order by started_at desc limit $2
+
+-- name: silent_sessions
+-- Sessions that were left without a word since.
+select tenant_id, ticket from session where ended_at is null and called_at < $1 limit $2
+
+-- name: add_set
+-- Store a message set before anybody gets it.
+insert into message_set (set_id, tenant_id, purpose, state, body, members, session_id, created_at)
+values ($1, $2, $3, 'stored', $4, $5, $6, $7)
+
+-- name: next_set
+-- What must go next: first what is in doubt, then what was never handed out.
+select * from message_set
+ where tenant_id = $1 and state in ('stored', 'doubt') and not_in is distinct from $2
+ order by (state = 'doubt') desc, position
+ limit 1
+
+-- name: count_sets
+-- How many records wait in sets that are stored or in doubt.
+select coalesce(sum(jsonb_array_length(members)), 0)::bigint as members, count(*) as sets,
+       count(*) filter (where state = 'doubt') as doubted
+  from message_set
+ where tenant_id = $1 and state in ('stored', 'out', 'doubt') and not_in is distinct from $2
+
+-- name: get_set
+-- One message set.
+select * from message_set where tenant_id = $1 and set_id = $2
+
+-- name: move_set
+-- Where a message set stands.
+update message_set
+   set state = $3, session_id = $4, sent_at = coalesce($5, sent_at), answered_at = coalesce($6, answered_at), not_in = $7
+ where tenant_id = $1 and set_id = $2
+
+-- name: count_settled
+-- How many sets QuickBooks still keeps a record of, although their outcome is known.
+select count(*) filter (where state = 'settled' and purpose = 'write') as settled,
+       count(*) filter (where state in ('out', 'doubt')) as open
+  from message_set where tenant_id = $1 and state in ('settled', 'out', 'doubt')
+
+-- name: clear_settled
+-- QuickBooks forgot them all.
+update message_set set state = 'cleared' where tenant_id = $1 and state = 'settled'
+
+-- name: forget_sets
+-- Old sets whose outcome is known.
+delete from message_set where state in ('settled', 'cleared') and answered_at < $1
+
+-- name: get_cursors
+-- How far each list was read.
+select name, watermark from import_cursor where tenant_id = $1
+
+-- name: put_cursor
+-- A list was read up to here.
+insert into import_cursor (tenant_id, name, watermark) values ($1, $2, $3)
+on conflict (tenant_id, name) do update set watermark = greatest(import_cursor.watermark, excluded.watermark)
+
+-- name: drop_cursors
+-- Read everything again.
+delete from import_cursor where tenant_id = $1
+
+-- name: seen_tokens
+-- Version tokens of records as last seen.
+select quickbooks_id, token from seen_entity
+ where tenant_id = $1 and quickbooks_id = any($2::text[]) and not deleted and token is not null
+
+-- name: erase_connector
+-- Forget a tenant: its connector user.
+delete from connector where tenant_id = $1
+
+-- name: erase_sessions
+-- Forget a tenant: its sessions.
+delete from session where tenant_id = $1
+
+-- name: erase_sets
+-- Forget a tenant: its message sets.
+delete from message_set where tenant_id = $1
+
+-- name: waiting
+-- How many approved syncs wait for the connector, and what is paused.
+select (select count(*) from work_item w
+         where w.tenant_id = $1 and w.state in ('pending', 'waiting', 'in_flight')) as waiting,
+       array(select p.kind from pause p where p.tenant_id = $1 order by p.kind) as paused
+
+-- name: tenants_awaiting_app
+-- Tenants that have handed an import to their app.
+select distinct tenant_id from work_item where state = 'in_flight' and awaiting_app_since is not null

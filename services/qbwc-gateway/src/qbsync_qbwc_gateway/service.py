@@ -1,0 +1,185 @@
+"""Connector users and the health of connections, for the API and the pages."""
+
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from qbsync_qbwc_gateway.postgres import repository as store
+from qbsync_qbwc_gateway.qwc import QwcChoices, choices_of, qwc_file
+from qbsync_qbwc_gateway.session.announcing import next_run
+from qbsync_qbwc_gateway.session.model import Connector, Session
+from qbsync_qbwc_gateway.session.passwords import Passwords, new_password
+from qbsync_shared.clock import Clock
+from qbsync_shared.connector import tenants
+from qbsync_shared.ids import MakeId
+from qbsync_shared.kinds import Edition, Plan
+from qbsync_shared.messages import AuditRecorded, Channel
+from qbsync_shared.messages.base import stamp
+from qbsync_shared.messaging import publish
+from qbsync_shared.postgres import Connection, Database
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """A connector user with its password, which is shown this once."""
+
+    username: str
+    password: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """How a connection stands. ``running`` is the session that is open now."""
+
+    connector: Connector
+    next_expected_at: datetime | None
+    in_doubt: int
+    waiting: int
+    sessions: tuple[Session, ...]
+    paused_kinds: tuple[str, ...]
+    run_every_minutes: int
+
+    @property
+    def running(self) -> Session | None:
+        """The session that is open."""
+        return next((session for session in self.sessions if session.ended_at is None), None)
+
+
+class NotForDesktopError(Exception):
+    """The tenant cannot have a connector user; the text says why, for a user."""
+
+
+class Connectors:
+    """Creates and rotates connector users, writes .qwc files, tells how connections stand."""
+
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        *,
+        clock: Clock,
+        make_id: MakeId,
+        owner_id: str,
+        public_url: str,
+        plans: frozenset[str],
+        make_password: Callable[[], str] = new_password,
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._clock = clock
+        self._make_id = make_id
+        self._owner_id = owner_id
+        self._public_url = public_url
+        self._plans = plans
+        self._make_password = make_password
+
+    async def tenant(self, tenant_id: str) -> tenants.Tenant | None:
+        """What the wizard said of a tenant; None where it said nothing."""
+        async with self._database.tenant(tenant_id) as connection:
+            return await tenants.get(connection, tenant_id)
+
+    async def create(self, tenant_id: str, *, by: str) -> Access:
+        """Make the connector user, or give it a new password; ids and user name stay.
+
+        Raises:
+            NotForDesktopError: the tenant is for QuickBooks Online, or its plan does not include Desktop.
+        """
+        password = self._make_password()
+        hashed = await self._passwords.hash(password)
+        async with self._database.tenant(tenant_id) as connection:
+            self._check(await tenants.get(connection, tenant_id))
+            row = await connection.fetchrow(
+                store.QUERIES["put_connector"],
+                tenant_id,
+                f"{tenant_id}-{secrets.token_hex(2)}",
+                hashed,
+                self._clock.now(),
+                by,
+                self._owner_id,
+                f"{{{uuid.uuid4()}}}",
+            )
+            assert row is not None
+            await self._audit(connection, tenant_id, by=by, action="connector-password")
+            return Access(username=row["username"], password=password)
+
+    def _check(self, tenant: tenants.Tenant | None) -> None:
+        if tenant is None or tenant.edition is not Edition.DESKTOP:
+            raise NotForDesktopError("This tenant is not set up for QuickBooks Desktop.")
+        if tenant.plan.value not in self._plans:
+            plans = " and ".join(sorted(self._plans))
+            raise NotForDesktopError(f"QuickBooks Desktop is part of the plans {plans}.")
+
+    async def qwc(self, tenant_id: str) -> str | None:
+        """The .qwc file; None before the connector user was made."""
+        async with self._database.tenant(tenant_id) as connection:
+            connector = await store.get_connector(connection, tenant_id)
+            tenant = await tenants.get(connection, tenant_id)
+        if connector is None:
+            return None
+        name = tenant.name if tenant else tenant_id
+        return qwc_file(connector, choices_of(connector), public_url=self._public_url, tenant_name=name)
+
+    async def choose(self, tenant_id: str, choices: QwcChoices, *, by: str) -> bool:
+        """Keep what an admin chose for the .qwc file; False before the connector user was made."""
+        async with self._database.tenant(tenant_id) as connection:
+            if await store.get_connector(connection, tenant_id) is None:
+                return False
+            chosen = choices.model_dump(exclude_defaults=True)
+            await connection.execute(store.QUERIES["set_qwc"], tenant_id, chosen)
+            await self._audit(connection, tenant_id, by=by, action="connector-qwc", **chosen)
+            return True
+
+    async def unbind(self, tenant_id: str, *, by: str) -> bool:
+        """On purpose: the file that is open at the next run becomes the tenant's, under a new FileID."""
+        async with self._database.tenant(tenant_id) as connection:
+            connector = await store.lock_connector(connection, tenant_id)
+            if connector is None:
+                return False
+            file_id = f"{{{uuid.uuid4()}}}"
+            await connection.execute(store.QUERIES["unbind"], tenant_id, file_id)
+            await tenants.rebind(connection, tenant_id, file_id)
+            await self._audit(connection, tenant_id, by=by, action="connector-unbind")
+            return True
+
+    async def health(self, tenant_id: str, *, sessions: int = 10) -> Health | None:
+        """How the connection stands; None before the connector user was made."""
+        async with self._database.tenant(tenant_id) as connection:
+            connector = await store.get_connector(connection, tenant_id)
+            if connector is None:
+                return None
+            rows = await connection.fetch(store.QUERIES["last_sessions"], tenant_id, sessions)
+            sets = await connection.fetchrow(store.QUERIES["count_sets"], tenant_id, "")
+            health = await connection.fetchrow(store.QUERIES["waiting"], tenant_id)
+            assert sets is not None
+            assert health is not None
+            return Health(
+                connector=connector,
+                next_expected_at=next_run(connector, connector.last_seen_at),
+                in_doubt=sets["doubted"],
+                waiting=health["waiting"],
+                sessions=tuple(store.session_row(row) for row in rows),
+                paused_kinds=tuple(health["paused"]),
+                run_every_minutes=choices_of(connector).run_every_minutes,
+            )
+
+    async def _audit(
+        self, connection: Connection, tenant_id: str, *, by: str, action: str, **details: Any
+    ) -> None:
+        await publish(
+            connection,
+            AuditRecorded(
+                **stamp(self._make_id(), tenant_id, self._clock.now()),
+                speaker=Channel.DESKTOP,
+                by=by,
+                action=action,
+                details=details,
+            ),
+        )
+
+
+def plans_of(plans: tuple[Plan, ...]) -> frozenset[str]:
+    """Plans as words."""
+    return frozenset(plan.value for plan in plans)

@@ -1,0 +1,99 @@
+"""What the gateway tells the other services about a connection, its sessions and its company."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from qbsync_qbwc_gateway.postgres import repository as store
+from qbsync_qbwc_gateway.session.model import Connector, Session
+from qbsync_shared.clock import Clock
+from qbsync_shared.connector.repository import next_version
+from qbsync_shared.ids import MakeId
+from qbsync_shared.kinds import Edition
+from qbsync_shared.messages import CompanyChanged, ConnectionChanged, ConnectionState, SessionEnded
+from qbsync_shared.messages.base import stamp
+from qbsync_shared.messaging import publish
+from qbsync_shared.postgres import Connection
+
+DEFAULT_RUN_EVERY = 30
+"""Minutes between runs that the .qwc file asks for by default."""
+
+
+class Announcing:
+    """Publishes facts in the caller's transaction."""
+
+    def __init__(self, *, clock: Clock, make_id: MakeId) -> None:
+        self._clock = clock
+        self._make_id = make_id
+
+    def _stamp(self, tenant: str) -> dict[str, Any]:
+        return {**stamp(self._make_id(), tenant, self._clock.now()), "edition": Edition.DESKTOP}
+
+    async def state(
+        self,
+        connection: Connection,
+        connector: Connector,
+        state: ConnectionState,
+        *,
+        code: str | None = None,
+        message: str | None = None,
+        seen: bool = True,
+    ) -> None:
+        """Keep and tell how the connection stands."""
+        await connection.execute(store.QUERIES["set_state"], connector.tenant, state.value, code, message)
+        now = self._clock.now()
+        last_seen = now if seen else connector.last_seen_at
+        await publish(
+            connection,
+            ConnectionChanged(
+                **self._stamp(connector.tenant),
+                version=await next_version(connection),
+                state=state,
+                company=connector.facts.get("company_name"),
+                last_seen_at=last_seen,
+                next_expected_at=next_run(connector, last_seen),
+                code=code,
+                message=message,
+            ),
+        )
+
+    async def session_ended(self, connection: Connection, session: Session) -> None:
+        """A run is over."""
+        await publish(
+            connection,
+            SessionEnded(
+                **self._stamp(session.tenant),
+                version=await next_version(connection),
+                session_id=session.session_id,
+                started_at=session.started_at,
+                round_trips=session.round_trips,
+                succeeded=session.sent,
+                failed=session.failed,
+                result=session.result or "",
+            ),
+        )
+
+    async def company(
+        self, connection: Connection, connector: Connector, name: str, facts: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Keep what the company is like, and tell it where it changed; returns what is kept."""
+        kept = {**facts, "company_name": name}
+        if kept != connector.facts:
+            await connection.execute(store.QUERIES["set_facts"], connector.tenant, kept)
+            await publish(
+                connection,
+                CompanyChanged(
+                    **self._stamp(connector.tenant),
+                    version=await next_version(connection),
+                    company_id=connector.file_id,
+                    name=name,
+                    facts=facts,
+                ),
+            )
+        return kept
+
+
+def next_run(connector: Connector, last_seen: datetime | None) -> datetime | None:
+    """When the Web Connector should come again, by the schedule in its .qwc file."""
+    if last_seen is None:
+        return None
+    return last_seen + timedelta(minutes=int(connector.qwc.get("run_every_minutes", DEFAULT_RUN_EVERY)))

@@ -1,0 +1,277 @@
+"""What a session does, step by step: check the company, recover what is in doubt, clear, read, then send by rank.
+
+The company comes first, from what the Web Connector hands over: in a wrong file a repeated set would be executed.
+"""
+
+from datetime import timedelta
+
+import structlog
+
+from qbsync_qbwc_gateway.postgres import repository as store
+from qbsync_qbwc_gateway.qbxml.outcomes import SetFate, normal_hresult, set_fate
+from qbsync_qbwc_gateway.qbxml.reader import Responses, UnreadableResponseError, read_responses
+from qbsync_qbwc_gateway.qbxml.writer import FLOOR, Version
+from qbsync_qbwc_gateway.session import batching
+from qbsync_qbwc_gateway.session.announcing import Announcing
+from qbsync_qbwc_gateway.session.company import (
+    CompanyFile,
+    Match,
+    bind_request,
+    check_request,
+    company_of,
+    compare,
+    read_company,
+)
+from qbsync_qbwc_gateway.session.model import Connector, MessageSet, Purpose, Session
+from qbsync_qbwc_gateway.session.reading import Reading, restart
+from qbsync_qbwc_gateway.session.sending import Sending
+from qbsync_shared.catalogue import explain
+from qbsync_shared.clock import Clock
+from qbsync_shared.connector import WorkQueue, tenants
+from qbsync_shared.kinds import Edition
+from qbsync_shared.messages import ConnectionState
+from qbsync_shared.postgres import Connection
+
+log = structlog.get_logger(__name__)
+
+WRONG_COMPANY = (
+    "Another company file is open in QuickBooks than the one this connection belongs to. Nothing was sent."
+    " Open the right company, or let an admin bind the connection to this one."
+)
+UNREADABLE = (
+    "The answer of QuickBooks could not be read. It is asked again at the next run; nothing was lost."
+)
+OTHERS_COMPANY = "This company file belongs to another connection of qbsync. Nothing was sent."
+
+
+class Running:
+    """The plan of a session, kept in ``session.plan``: company, version, reads, and the request that is out."""
+
+    def __init__(
+        self, queue: WorkQueue, reading: Reading, sending: Sending, announcing: Announcing, *, clock: Clock
+    ) -> None:
+        self._queue = queue
+        self._reading = reading
+        self._sending = sending
+        self._announcing = announcing
+        self._clock = clock
+
+    async def next_request(
+        self,
+        connection: Connection,
+        session: Session,
+        connector: Connector,
+        *,
+        hcp: str,
+        company_file: str,
+        version: Version,
+    ) -> str | None:
+        """The text for sendRequestXML; None where nothing is left, or ``session.error`` says why not."""
+        plan = session.plan
+        plan.pop("request", None)
+        if "company" not in plan:
+            plan["company"] = "check"
+            plan["file"] = company_file
+            found = read_company(hcp, connector.owner_id)
+            if found is not None:
+                connector = await self._company(connection, session, connector, found)
+        if plan["company"] == "wrong":
+            return None
+        if plan["company"] == "bind":
+            plan["request"] = {"bind": True}
+            return bind_request(connector, _version(session, version))
+        if plan["company"] == "check":
+            plan["request"] = {"check": True}
+            return check_request(connector.owner_id)
+        return await self._work(connection, session, connector)
+
+    async def _work(self, connection: Connection, session: Session, connector: Connector) -> str | None:
+        version = _version(session)
+        recovering = await store.next_set(connection, session)
+        if recovering is None:
+            clearing = await self._sending.clearing(connection, session, version)
+            if clearing is not None:
+                return clearing
+            if "reads" not in session.plan:
+                await self._reading.plan(connection, session)
+            if self._reading.left(session):
+                session.plan["request"] = {"read": True}
+                return self._reading.request(session, version)
+            await self._prepare(connection, session, connector)
+        return await self._sending.hand_out(connection, session)
+
+    async def _prepare(self, connection: Connection, session: Session, connector: Connector) -> None:
+        tenant = await tenants.get(connection, session.tenant)
+        await self._sending.prepare(connection, session, connector, tenant, _version(session))
+
+    async def take_response(
+        self,
+        connection: Connection,
+        session: Session,
+        connector: Connector,
+        *,
+        response: str,
+        refusal: tuple[str, str],
+    ) -> int:
+        """Store what QuickBooks answered, and how far the session is: 1 to 99, 100 at its end, negative on trouble.
+
+        ``refusal`` is the HRESULT and its message; both are empty where QuickBooks answered.
+        """
+        request = session.plan.pop("request", {})
+        sent = await store.get_set(connection, session.tenant, request["set"]) if "set" in request else None
+        if refusal[0].strip() and not response.strip():
+            await self._refused(connection, session, connector, sent=sent, refusal=refusal)
+        else:
+            try:
+                responses = read_responses(response)
+            except UnreadableResponseError:
+                log.warning("response.unreadable", set=sent.set_id if sent else None)
+                await self._lost(connection, session, sent)
+                session.error = UNREADABLE
+            else:
+                await self._take(
+                    connection, session, connector, request=request, sent=sent, responses=responses
+                )
+        if session.error:
+            return -1
+        return await self._progress(connection, session, connector)
+
+    async def _take(
+        self,
+        connection: Connection,
+        session: Session,
+        connector: Connector,
+        *,
+        request: dict[str, object],
+        sent: MessageSet | None,
+        responses: Responses,
+    ) -> None:
+        if sent is not None:
+            await self._measure(connection, session, connector, sent)
+            await self._sending.take(connection, session, sent, responses, _version(session))
+        elif "read" in request:
+            await self._reading.take(connection, session, responses)
+            if not self._reading.left(session):
+                await connection.execute(store.QUERIES["set_read"], session.tenant, self._clock.now())
+        elif "clear" in request:
+            await self._sending.cleared(connection, session)
+        elif "bind" in request:
+            session.plan["company"] = "check"
+            session.plan["bound"] = True
+        elif "check" in request:
+            found = company_of(responses, connector.owner_id)
+            if found is None:
+                session.error = "QuickBooks did not say which company is open."
+            else:
+                await self._company(connection, session, connector, found)
+
+    async def _company(
+        self, connection: Connection, session: Session, connector: Connector, found: CompanyFile
+    ) -> Connector:
+        """Take the open file as the tenant's, or hold everything."""
+        plan = session.plan
+        plan["version"] = list(found.version)
+        match = compare(found, connector, plan.get("file", ""))
+        if match is Match.UNBOUND and not plan.get("bound"):
+            plan["company"] = "bind"
+            return connector
+        if match is not Match.OURS:
+            await self._wrong(connection, session, connector, WRONG_COMPANY)
+            return connector
+        if not await tenants.bind(connection, session.tenant, connector.file_id):
+            await self._wrong(connection, session, connector, OTHERS_COMPANY)
+            return connector
+        plan["company"] = "ok"
+        await connection.execute(
+            store.QUERIES["set_bound"],
+            session.tenant,
+            plan.get("file") or connector.company_file,
+            self._clock.now(),
+        )
+        await self._announcing.company(connection, connector, found.name, found.facts)
+        fresh = await store.get_connector(connection, session.tenant)
+        assert fresh is not None
+        if fresh.state != ConnectionState.CONNECTED.value:
+            await self._announcing.state(connection, fresh, ConnectionState.CONNECTED)
+        return fresh
+
+    async def _wrong(self, connection: Connection, session: Session, connector: Connector, why: str) -> None:
+        session.plan["company"] = "wrong"
+        session.error = why
+        await self._announcing.state(
+            connection, connector, ConnectionState.WRONG_COMPANY, code="QS-WRONG-COMPANY", message=why
+        )
+
+    async def _refused(
+        self,
+        connection: Connection,
+        session: Session,
+        connector: Connector,
+        *,
+        sent: MessageSet | None,
+        refusal: tuple[str, str],
+    ) -> None:
+        """QuickBooks threw the whole set back."""
+        code, message = normal_hresult(refusal[0]), refusal[1]
+        fate = set_fate(code)
+        log.warning("set.refused", code=code, fate=fate.value, set=sent.set_id if sent else None)
+        if sent is not None and fate is SetFate.SPLIT:
+            await self._sending.split(connection, session, sent, code)
+            return
+        if sent is None and fate is SetFate.SPLIT and session.plan.get("reads"):
+            session.plan["reads"] = session.plan["reads"][
+                1:
+            ]  # one list must not keep all others from being read
+            return
+        if sent is not None:
+            if fate is SetFate.UNKNOWN or sent.purpose is Purpose.FETCH:
+                await self._sending.doubt(connection, session, sent)
+            else:
+                await self._sending.put_back(connection, session, sent)
+        guidance = explain(code, Edition.DESKTOP)
+        session.error = guidance.title
+        await self._announcing.state(
+            connection, connector, ConnectionState.PROBLEM, code=code, message=message[:500] or guidance.title
+        )
+
+    async def lost(self, connection: Connection, session: Session) -> None:
+        """The answer to the request that is out will not come."""
+        request = session.plan.pop("request", {})
+        sent = await store.get_set(connection, session.tenant, request["set"]) if "set" in request else None
+        await self._lost(connection, session, sent)
+
+    async def _lost(self, connection: Connection, session: Session, sent: MessageSet | None) -> None:
+        restart(session)
+        if session.plan.get("company") == "bind":
+            session.plan["company"] = "check"
+        if sent is not None:
+            await self._sending.doubt(connection, session, sent)
+
+    async def _measure(
+        self, connection: Connection, session: Session, connector: Connector, sent: MessageSet
+    ) -> None:
+        if sent.purpose is not Purpose.WRITE or sent.sent_at is None:
+            return
+        busy = max(session.called_at - sent.sent_at, timedelta(0))
+        speed = batching.measured(connector.seconds_per_write, busy, len(sent.members))
+        await connection.execute(store.QUERIES["set_speed"], session.tenant, speed)
+
+    async def _progress(self, connection: Connection, session: Session, connector: Connector) -> int:
+        """Percent of what this session has to do; the next sets are made now, so that 100 is never said too early."""
+        if session.plan.get("company") != "ok" or "reads" not in session.plan or self._reading.left(session):
+            return 1 if session.plan.get("company") != "wrong" else -1
+        await self._prepare(connection, session, connector)
+        row = await connection.fetchrow(store.QUERIES["count_sets"], session.tenant, session.session_id)
+        if row is None or row["sets"] == 0:
+            return 100
+        left = max(int(row["members"]), await self._queue.count_open(connection, session.tenant))
+        done = session.sent + session.failed
+        return max(1, min(99, 100 * done // max(done + left, 1)))
+
+
+def _version(session: Session, told: Version = FLOOR) -> Version:
+    """What both sides speak: as HostQuery said, else as the Web Connector said, else the usual floor."""
+    kept = session.plan.get("version")
+    if kept:
+        return int(kept[0]), int(kept[1])
+    return told if told >= (1, 0) else FLOOR
