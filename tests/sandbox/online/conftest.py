@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from tests.sandbox.online.office import Office, Simulator, served
 
 from qbsync_local.sandbox.online.books import Books
 from qbsync_local.sandbox.online.companies import NewCompany, open_company
 from qbsync_local.sandbox.online.store import Store
 from qbsync_shared.clock import FrozenClock
-from tests.sandbox.online.office import Office, Simulator, served
 
 
 @pytest.fixture

@@ -74,10 +74,14 @@ class Office:
         return {"value": record.id}
 
     def service(self, name: str = "Mowing", **more: Any) -> Json:
-        return self.create("Item", Name=name, Type="Service", IncomeAccountRef=self.account("Services"), **more)
+        return self.create(
+            "Item", Name=name, Type="Service", IncomeAccountRef=self.account("Services"), **more
+        )
 
     def invoice(self, customer: Json, *lines: Json, **more: Any) -> Json:
-        return self.create("Invoice", CustomerRef=ref(customer), Line=list(lines) or [amount_line("100")], **more)
+        return self.create(
+            "Invoice", CustomerRef=ref(customer), Line=list(lines) or [amount_line("100")], **more
+        )
 
     def _accepted(self, result: Json | Fault) -> Json:
         assert not isinstance(result, Fault), result
@@ -150,7 +154,9 @@ def served(data: Path) -> Iterator[str]:
     """The simulator on a free port of this machine, in a thread; gives its URL."""
     application = build(OnlineSettings(data=data))
     server = uvicorn.Server(
-        uvicorn.Config(application, host="127.0.0.1", port=0, http=TrackedProtocol, log_config=None, lifespan="on")
+        uvicorn.Config(
+            application, host="127.0.0.1", port=0, http=TrackedProtocol, log_config=None, lifespan="on"
+        )
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

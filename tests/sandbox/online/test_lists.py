@@ -3,13 +3,15 @@
 from decimal import Decimal
 
 import pytest
-
 from tests.sandbox.online.office import Office
 
 
 @pytest.mark.parametrize("kind", ["OtherCharge", "Other Charge", "Bundle", "service"])
 def test_item_types_of_desktop_do_not_exist(office: Office, kind: str) -> None:
-    assert office.refused("Item", Name="Fuel", Type=kind, IncomeAccountRef=office.account("Services")).code == "2120"
+    assert (
+        office.refused("Item", Name="Fuel", Type=kind, IncomeAccountRef=office.account("Services")).code
+        == "2120"
+    )
 
 
 def test_accounts_an_item_needs(office: Office) -> None:
@@ -37,7 +39,10 @@ def test_an_inventory_item_needs_all_its_accounts_a_quantity_and_a_start(office:
 
 @pytest.mark.parametrize("account", ["Accounts Receivable (A/R)", "Checking"])
 def test_an_item_refuses_the_wrong_account(office: Office, account: str) -> None:
-    assert office.refused("Item", Name="Mowing", Type="Service", IncomeAccountRef=office.account(account)).code == "6430"
+    assert (
+        office.refused("Item", Name="Mowing", Type="Service", IncomeAccountRef=office.account(account)).code
+        == "6430"
+    )
 
 
 def test_a_price_keeps_its_digits(office: Office) -> None:

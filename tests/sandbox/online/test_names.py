@@ -1,7 +1,6 @@
 """Name lists: one name space, hierarchies, inactivation."""
 
 import pytest
-
 from tests.sandbox.online.office import Office, item_line, ref
 
 

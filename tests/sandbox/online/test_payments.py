@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 import pytest
+from tests.sandbox.online.office import Office, amount_line, ref
 
 from qbsync_local.sandbox.online.jsonio import Json
-from tests.sandbox.online.office import Office, amount_line, ref
 
 
 @pytest.fixture
@@ -43,7 +43,10 @@ def test_a_changed_payment_gives_back_what_it_no_longer_covers(office: Office, o
     payment = pay(office, oak, "100", applied(first, "100"))
     office.update("Payment", payment, Line=[applied(second, "70")])
     assert office.read("Invoice", first["Id"])["Balance"] == Decimal(100)
-    assert "LinkedTxn" not in office.read("Invoice", first["Id"]) or not office.read("Invoice", first["Id"])["LinkedTxn"]
+    assert (
+        "LinkedTxn" not in office.read("Invoice", first["Id"])
+        or not office.read("Invoice", first["Id"])["LinkedTxn"]
+    )
     assert office.read("Invoice", second["Id"])["Balance"] == Decimal(30)
 
 
@@ -71,8 +74,14 @@ def test_what_a_payment_refuses(office: Office, oak: Json) -> None:
     other = office.create("Customer", DisplayName="Elm")
     base = {"CustomerRef": ref(oak), "TotalAmt": 100}
     assert office.refused("Payment", **base, Line=[applied(invoice, "101")]).code == "6000"
-    assert office.refused("Payment", CustomerRef=ref(oak), TotalAmt=50, Line=[applied(invoice, "60")]).code == "6000"
-    assert office.refused("Payment", CustomerRef=ref(other), TotalAmt=50, Line=[applied(invoice, "5")]).code == "620"
+    assert (
+        office.refused("Payment", CustomerRef=ref(oak), TotalAmt=50, Line=[applied(invoice, "60")]).code
+        == "6000"
+    )
+    assert (
+        office.refused("Payment", CustomerRef=ref(other), TotalAmt=50, Line=[applied(invoice, "5")]).code
+        == "620"
+    )
     assert office.refused("Payment", **base, Line=[applied({"Id": "999"}, "5")]).code == "620"
     assert office.refused("Payment", **base, Line=[{"Amount": 5}]).code == "6000"
     assert office.refused("Payment", CustomerRef=ref(oak), TotalAmt=-1).code == "2140"

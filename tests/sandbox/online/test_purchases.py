@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.sandbox.online.office import Office, ref
 
 from qbsync_local.sandbox.online.jsonio import Json
-from tests.sandbox.online.office import Office, ref
 
 
 @pytest.fixture
@@ -16,15 +16,26 @@ def clearline(office: Office) -> Json:
 
 def cost(office: Office, amount: str, **more: Any) -> Json:
     detail = {"AccountRef": office.account("Supplies"), **more}
-    return {"DetailType": "AccountBasedExpenseLineDetail", "Amount": Decimal(amount), "AccountBasedExpenseLineDetail": detail}
+    return {
+        "DetailType": "AccountBasedExpenseLineDetail",
+        "Amount": Decimal(amount),
+        "AccountBasedExpenseLineDetail": detail,
+    }
 
 
 def test_a_bill_adds_up_and_is_owed(office: Office, clearline: Json) -> None:
     net = office.create("Term", Name="Net 10", DueDays=10)
     bill = office.create(
-        "Bill", VendorRef=ref(clearline), Line=[cost(office, "10.10"), cost(office, "5")], SalesTermRef=ref(net)
+        "Bill",
+        VendorRef=ref(clearline),
+        Line=[cost(office, "10.10"), cost(office, "5")],
+        SalesTermRef=ref(net),
     )
-    assert (bill["TotalAmt"], bill["Balance"], bill["DueDate"]) == (Decimal("15.10"), Decimal("15.10"), "2026-11-12")
+    assert (bill["TotalAmt"], bill["Balance"], bill["DueDate"]) == (
+        Decimal("15.10"),
+        Decimal("15.10"),
+        "2026-11-12",
+    )
     assert bill["APAccountRef"]["name"] == "Accounts Payable (A/P)"
     assert office.read("Vendor", clearline["Id"])["Balance"] == Decimal("15.10")
 
@@ -39,7 +50,12 @@ def test_a_sparse_update_of_a_bill_needs_its_vendor(office: Office, clearline: J
 def test_a_purchase_order_is_open(office: Office, clearline: Json) -> None:
     order = office.create("PurchaseOrder", VendorRef=ref(clearline), DocNumber="41", Line=[cost(office, "7")])
     assert (order["POStatus"], order["TotalAmt"]) == ("Open", Decimal(7))
-    assert office.refused("PurchaseOrder", VendorRef=ref(clearline), DocNumber="41", Line=[cost(office, "7")]).code == "6140"
+    assert (
+        office.refused(
+            "PurchaseOrder", VendorRef=ref(clearline), DocNumber="41", Line=[cost(office, "7")]
+        ).code
+        == "6140"
+    )
     office.delete("PurchaseOrder", order)
 
 
@@ -49,7 +65,13 @@ def test_a_purchase_order_is_open(office: Office, clearline: Json) -> None:
         ({"Amount": 1}, "2020"),
         ({"Amount": 1, "DetailType": "SalesItemLineDetail"}, "5030"),
         ({"Amount": 1, "DetailType": "AccountBasedExpenseLineDetail"}, "6440"),
-        ({"DetailType": "AccountBasedExpenseLineDetail", "AccountBasedExpenseLineDetail": {"AccountRef": {"value": "1"}}}, "2020"),
+        (
+            {
+                "DetailType": "AccountBasedExpenseLineDetail",
+                "AccountBasedExpenseLineDetail": {"AccountRef": {"value": "1"}},
+            },
+            "2020",
+        ),
     ],
 )
 def test_what_a_purchase_line_refuses(office: Office, clearline: Json, line: Json, code: str) -> None:

@@ -5,10 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.sandbox.online.office import Office, amount_line, item_line, ref
 
 from qbsync_local.sandbox.online.jsonio import Json
 from qbsync_shared.clock import FrozenClock
-from tests.sandbox.online.office import Office, amount_line, item_line, ref
 
 FORMS = ["Invoice", "Estimate", "SalesReceipt", "CreditMemo", "RefundReceipt"]
 
@@ -20,7 +20,9 @@ def oak(office: Office) -> Json:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_server_adds_up(office: Office, oak: Json, form: str) -> None:
-    more: dict[str, Any] = {"DepositToAccountRef": office.account("Checking")} if form == "RefundReceipt" else {}
+    more: dict[str, Any] = (
+        {"DepositToAccountRef": office.account("Checking")} if form == "RefundReceipt" else {}
+    )
     mowing = office.service()
     sale = office.create(
         form,
@@ -30,7 +32,11 @@ def test_the_server_adds_up(office: Office, oak: Json, form: str) -> None:
     )
     assert sale["TotalAmt"] == Decimal("267.09")  # 247.50 + 8.25 % of 237.50 = 19.59
     assert sale["TxnTaxDetail"]["TotalTax"] == Decimal("19.59")
-    assert sale["Line"][-1] == {"Amount": Decimal("247.50"), "DetailType": "SubTotalLineDetail", "SubTotalLineDetail": {}}
+    assert sale["Line"][-1] == {
+        "Amount": Decimal("247.50"),
+        "DetailType": "SubTotalLineDetail",
+        "SubTotalLineDetail": {},
+    }
     assert sale["TxnDate"] == "2026-11-02"
 
 
@@ -56,7 +62,9 @@ def test_amount_is_quantity_times_price(
         assert office.refused("Invoice", CustomerRef=ref(oak), Line=lines).code == "6070"
 
 
-def test_a_line_without_a_tax_code_takes_the_default_so_the_total_can_differ(office: Office, oak: Json) -> None:
+def test_a_line_without_a_tax_code_takes_the_default_so_the_total_can_differ(
+    office: Office, oak: Json
+) -> None:
     mowing = office.service()
     line = item_line(mowing, "1", "100", "100", tax=None)
     assert office.invoice(oak, line)["TotalAmt"] == Decimal("108.25")
@@ -74,7 +82,10 @@ def test_an_exempt_customer_pays_no_tax_even_on_a_taxed_line(office: Office) -> 
 def test_a_sent_total_tax_overrides_and_sent_tax_lines_do_not(office: Office, oak: Json) -> None:
     line = amount_line("100", "TAX")
     overridden = office.invoice(oak, line, TxnTaxDetail={"TotalTax": Decimal("5.00")})
-    assert (overridden["TotalAmt"], overridden["TxnTaxDetail"]["TotalTax"]) == (Decimal("105.00"), Decimal("5.00"))
+    assert (overridden["TotalAmt"], overridden["TxnTaxDetail"]["TotalTax"]) == (
+        Decimal("105.00"),
+        Decimal("5.00"),
+    )
     sent = {"TaxLine": [{"Amount": 50, "DetailType": "TaxLineDetail"}]}
     assert office.invoice(oak, line, TxnTaxDetail=sent)["TotalAmt"] == Decimal("108.25")
 
@@ -91,7 +102,10 @@ def test_a_line_is_tax_or_non(office: Office, oak: Json, code: str) -> None:
 
 @pytest.mark.parametrize(("after", "tax"), [(False, "8.25"), (True, "7.43")])
 def test_a_discount(office: Office, oak: Json, after: bool, tax: str) -> None:
-    discount = {"DetailType": "DiscountLineDetail", "DiscountLineDetail": {"PercentBased": True, "DiscountPercent": 10}}
+    discount = {
+        "DetailType": "DiscountLineDetail",
+        "DiscountLineDetail": {"PercentBased": True, "DiscountPercent": 10},
+    }
     invoice = office.invoice(oak, amount_line("100", "TAX"), discount, ApplyTaxAfterDiscount=after)
     assert invoice["TotalAmt"] == 90 + Decimal(tax)
     discount["DiscountLineDetail"] = {"PercentBased": True}
@@ -110,19 +124,50 @@ def test_a_negative_total_is_refused(office: Office, oak: Json) -> None:
         ({"CustomerRef": {"value": "1"}, "Line": []}, "2020", "Line"),
         ({"CustomerRef": {"value": "77"}, "Line": [amount_line("1")]}, "2500", "CustomerRef"),
         ({"CustomerRef": {"value": "1"}, "Line": [{"Amount": 1}]}, "2020", "Line.DetailType"),
-        ({"CustomerRef": {"value": "1"}, "Line": [{"DetailType": "SalesItemLineDetail"}]}, "2020", "Line.Amount"),
-        ({"CustomerRef": {"value": "1"}, "Line": [{"Amount": 1, "DetailType": "GroupLineDetail"}]}, "5030", "DetailType"),
-        ({"CustomerRef": {"value": "1"}, "Line": [amount_line("1")], "EmailStatus": "NeedToSend", "BillEmail": None}, None, None),
-        ({"CustomerRef": {"value": "1"}, "Line": [amount_line("1")], "BillEmail": {"Address": "nobody"}}, "2210", "BillEmail"),
-        ({"CustomerRef": {"value": "1"}, "Line": [amount_line("1")], "CurrencyRef": {"value": "EUR"}}, "6000", ""),
         (
-            {"CustomerRef": {"value": "1"}, "Line": [amount_line("1")], "LinkedTxn": [{"TxnId": "75", "TxnType": "Estimate"}]},
+            {"CustomerRef": {"value": "1"}, "Line": [{"DetailType": "SalesItemLineDetail"}]},
+            "2020",
+            "Line.Amount",
+        ),
+        (
+            {"CustomerRef": {"value": "1"}, "Line": [{"Amount": 1, "DetailType": "GroupLineDetail"}]},
+            "5030",
+            "DetailType",
+        ),
+        (
+            {
+                "CustomerRef": {"value": "1"},
+                "Line": [amount_line("1")],
+                "EmailStatus": "NeedToSend",
+                "BillEmail": None,
+            },
+            None,
+            None,
+        ),
+        (
+            {"CustomerRef": {"value": "1"}, "Line": [amount_line("1")], "BillEmail": {"Address": "nobody"}},
+            "2210",
+            "BillEmail",
+        ),
+        (
+            {"CustomerRef": {"value": "1"}, "Line": [amount_line("1")], "CurrencyRef": {"value": "EUR"}},
+            "6000",
+            "",
+        ),
+        (
+            {
+                "CustomerRef": {"value": "1"},
+                "Line": [amount_line("1")],
+                "LinkedTxn": [{"TxnId": "75", "TxnType": "Estimate"}],
+            },
             "6000",
             "",
         ),
     ],
 )
-def test_what_an_invoice_refuses(office: Office, oak: Json, body: Json, code: str | None, element: str | None) -> None:
+def test_what_an_invoice_refuses(
+    office: Office, oak: Json, body: Json, code: str | None, element: str | None
+) -> None:
     assert oak["Id"] == "1"
     fault = office.refused("Invoice", **body)
     assert (fault.code, fault.element) == ((code, element) if code else ("6420", "BillEmail"))
@@ -134,7 +179,11 @@ def test_the_customer_gives_addresses(office: Office, oak: Json) -> None:
 
 @pytest.mark.parametrize(
     ("term", "due"),
-    [({"DueDays": 30}, "2026-12-02"), ({"DayOfMonthDue": 5}, "2026-11-05"), ({"DayOfMonthDue": 1}, "2026-12-01")],
+    [
+        ({"DueDays": 30}, "2026-12-02"),
+        ({"DayOfMonthDue": 5}, "2026-11-05"),
+        ({"DayOfMonthDue": 1}, "2026-12-01"),
+    ],
 )
 def test_the_due_date_follows_the_term(office: Office, oak: Json, term: Json, due: str) -> None:
     made = office.create("Term", Name="Its own", **term)
@@ -181,16 +230,23 @@ def test_a_read_can_be_sent_back_whole(office: Office, oak: Json) -> None:
     same = {name: value for name, value in invoice.items() if name not in {"Id", "SyncToken"}}
     updated = office.update("Invoice", invoice, **same)
     ignored = {"SyncToken", "MetaData"}
-    assert {k: v for k, v in updated.items() if k not in ignored} == {k: v for k, v in invoice.items() if k not in ignored}
+    assert {k: v for k, v in updated.items() if k not in ignored} == {
+        k: v for k, v in invoice.items() if k not in ignored
+    }
 
 
-def test_saving_moves_the_time_of_the_customer_but_not_its_token(office: Office, oak: Json, clock: FrozenClock) -> None:
+def test_saving_moves_the_time_of_the_customer_but_not_its_token(
+    office: Office, oak: Json, clock: FrozenClock
+) -> None:
     clock.advance(timedelta(seconds=90))
     office.invoice(oak)
     after = office.read("Customer", oak["Id"])
     assert after["SyncToken"] == oak["SyncToken"]
     assert oak["MetaData"]["LastUpdatedTime"] == "2026-11-02T04:00:00-08:00"
-    assert after["MetaData"] == {"CreateTime": "2026-11-02T04:00:00-08:00", "LastUpdatedTime": "2026-11-02T04:01:30-08:00"}
+    assert after["MetaData"] == {
+        "CreateTime": "2026-11-02T04:00:00-08:00",
+        "LastUpdatedTime": "2026-11-02T04:01:30-08:00",
+    }
 
 
 def test_balances_of_customer_and_jobs(office: Office, oak: Json) -> None:
@@ -208,7 +264,12 @@ def test_void_keeps_the_document_without_amounts(office: Office, oak: Json, form
         form, CustomerRef=ref(oak), DocNumber="7", Line=[item_line(office.service(), "2", "50", "100", "TAX")]
     )
     voided = office.void(form, sale)
-    assert (voided["TotalAmt"], voided["Balance"], voided["PrivateNote"], voided["SyncToken"]) == (0, 0, "Voided", "1")
+    assert (voided["TotalAmt"], voided["Balance"], voided["PrivateNote"], voided["SyncToken"]) == (
+        0,
+        0,
+        "Voided",
+        "1",
+    )
     assert [line["Amount"] for line in voided["Line"]] == [0, 0]
     assert voided["TxnTaxDetail"]["TotalTax"] == 0
     assert office.read("Customer", oak["Id"])["Balance"] == 0
@@ -232,7 +293,9 @@ def test_delete_leaves_nothing_to_read(office: Office, oak: Json) -> None:
 @pytest.mark.parametrize("operation", ["create", "update", "move", "delete", "void"])
 def test_a_closed_period_is_closed(office: Office, oak: Json, operation: str) -> None:
     old, new = office.invoice(oak, TxnDate="2026-09-30"), office.invoice(oak, TxnDate="2026-10-01")
-    office.update("Preferences", office.read("Preferences", "1"), AccountingInfoPrefs={"BookCloseDate": "2026-09-30"})
+    office.update(
+        "Preferences", office.read("Preferences", "1"), AccountingInfoPrefs={"BookCloseDate": "2026-09-30"}
+    )
     fault = {
         "create": lambda: office.refused(
             "Invoice", CustomerRef=ref(oak), Line=[amount_line("1")], TxnDate="2026-09-30"

@@ -85,7 +85,12 @@ def test_the_detail_of_a_length_names_field_limit_and_length() -> None:
 
 
 def test_read_only_properties_may_be_sent_back() -> None:
-    sent = {"DisplayName": "A", "Balance": 12, "MetaData": {"CreateTime": "2026-11-02T12:00:00Z"}, "domain": "QBO"}
+    sent = {
+        "DisplayName": "A",
+        "Balance": 12,
+        "MetaData": {"CreateTime": "2026-11-02T12:00:00Z"},
+        "domain": "QBO",
+    }
     assert read_body(schema().entities["Customer"], sent) == {"DisplayName": "A"}
 
 

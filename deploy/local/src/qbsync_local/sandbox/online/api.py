@@ -3,6 +3,7 @@
 import asyncio
 import time
 import uuid
+from contextlib import suppress
 
 import structlog
 from fastapi import APIRouter
@@ -63,7 +64,8 @@ async def deliver(
         status=call.status, code=call.code, effect=call.effect,
     )  # fmt: skip
     if trouble is not None and trouble.effect == "delay":
-        await asyncio.sleep(trouble.seconds)
+        with suppress(TimeoutError):  # what can still be received is only that the client has gone
+            await asyncio.wait_for(http.receive(), trouble.seconds)
     if trouble is not None and trouble.effect in {"lose_request", "lose_answer"}:
         cut((http.client.host, http.client.port) if http.client else None)
     response.headers["intuit_tid"] = call.tid

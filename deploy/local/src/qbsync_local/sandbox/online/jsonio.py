@@ -9,8 +9,11 @@ Json = dict[str, Any]
 
 
 def loads(text: str | bytes) -> Any:
-    """Parse JSON; fractions become Decimal. Raises ValueError for text that is not JSON (NaN included)."""
-    return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    """Parse JSON; fractions become Decimal. Raises ValueError for what is not JSON (NaN, endless nesting too)."""
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def dumps(value: Any) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from qbsync_local.sandbox.online import faults
@@ -20,7 +21,7 @@ CDC_OBJECTS = 1000
 _NOT_IN_CDC = frozenset({"TimeActivity", "TaxCode", "TaxRate", "CompanyInfo"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """One call as it came in. `segments` is the path after the realm; `url` the whole address for messages."""
 
@@ -36,7 +37,7 @@ class Request:
     def entity(self) -> EntityType | None:
         return schema().paths.get(self.segments[0]) if self.segments else None
 
-    @property
+    @cached_property
     def operation(self) -> str | None:
         """create, update, delete, void, read, query, batch or cdc; None for what does not exist."""
         match (self.method, *self.segments):
@@ -147,7 +148,7 @@ def _posted(body: bytes) -> Any:
         return faults.unsupported("MalformedByteSequenceException: Invalid byte of a UTF-8 sequence; it")
     try:
         return loads(text)
-    except (ValueError, RecursionError):
+    except ValueError:
         return faults.bad_json("the body is not JSON;")
 
 
