@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from qbsync_shared.clock import FrozenClock
 from qbsync_shared.ids import MakeId, uuid7_maker
+from qbsync_shared.logging import describe_exception
 from qbsync_shared.postgres import Database
 from tests.shared.databases import Databases
 from tests.shared.servers import Server, WipeableServer, make_nats, make_postgres
@@ -46,6 +48,14 @@ class RunServers:
 def pytest_configure(config: pytest.Config) -> None:
     """Close the network, and prepare the servers in the process that leads the run."""
     block_network()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            describe_exception,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
     if not hasattr(config, "workerinput"):
         config.stash[RUN_SERVERS] = RunServers()
         if config.pluginmanager.hasplugin("dsession"):

@@ -71,6 +71,7 @@ async def running_bus(
         guard_seconds=0.2,
         poll_seconds=0.2,
     )
+    bus._relay._cooling_seconds = 0.3
     await bus.start()
     try:
         yield bus
@@ -81,7 +82,7 @@ async def running_bus(
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
     """Return once the condition holds; fail when it does not in time."""
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - the condition lies in a server
             await asyncio.sleep(0.02)
 
 

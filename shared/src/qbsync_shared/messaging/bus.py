@@ -66,8 +66,8 @@ class Bus:
     async def stop(self) -> None:
         """Finish the messages under way, then end; quietly when NATS is down."""
         if self._listening:
-            with suppress(nats.errors.Error, OSError):
-                await self.broker.stop()
+            with suppress(nats.errors.Error, OSError):  # a NATS that is down must not spoil the end
+                await asyncio.wait_for(self.broker.stop(), GRACEFUL_SECONDS + 5)
             self._listening = False
         await self._background.stop()
         await self._link.close()

@@ -25,8 +25,7 @@ from qbsync_shared.messaging.dead_letters import (
 )
 from qbsync_shared.messaging.outbox import CURRENT_EVENT, QUERIES
 from qbsync_shared.messaging.subscriptions import Subscription, TransientError
-from qbsync_shared.postgres import Database
-from qbsync_shared.postgres.database import is_transient
+from qbsync_shared.postgres import Database, is_transient
 
 UNAVAILABLE_SECONDS = 5.0
 _VERSIONED = re.compile(r"^qbsync\.(?P<version>v\d+)\.")

@@ -118,7 +118,8 @@ class NatsLink:
 
     async def _disconnected(self) -> None:
         metrics.NATS_CONNECTED.set(0)
-        log.warning("nats_disconnected")
+        if self._client is not None:  # else we closed it
+            log.warning("nats_disconnected")
 
     async def _reconnected(self) -> None:
         self.reconnects += 1

@@ -18,6 +18,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from qbsync_shared import metrics, subjects
+from qbsync_shared.logging import describe_error
 from qbsync_shared.messaging.link import NatsLink
 from qbsync_shared.messaging.outbox import QUERIES
 from qbsync_shared.messaging.streams import EVENT_DAYS, provision_streams
@@ -61,6 +62,8 @@ class Relay:
         self._monotonic = monotonic
         self._wake = asyncio.Event()
         self._cooling: dict[str, float] = {}
+        self._careful: set[str] = set()
+        self._leads = False
         self._observed: tuple[float, int] | None = None
         self._measured = -MEASURE_SECONDS
         self._beat = monotonic()
@@ -68,7 +71,9 @@ class Relay:
     async def health(self) -> str | None:
         """None while the relay goes round, else since when it has not."""
         silent = self._monotonic() - self._beat
-        return None if silent < STALE_SECONDS else f"the relay has not moved for {silent:.0f} s"
+        if silent >= STALE_SECONDS:
+            return f"the relay has not moved for {silent:.0f} s"
+        return "the relay does not see the streams" if self._leads and self._observed is None else None
 
     async def run(self) -> None:
         """Wait for the lead, then publish until the connection to PostgreSQL breaks."""
@@ -81,6 +86,7 @@ class Relay:
             while True:
                 await self._round(connection, js)
         finally:
+            self._leads = False
             metrics.RELAY_LEADER.set(0)
             await _abandon(connection)
 
@@ -102,6 +108,7 @@ class Relay:
         while not await connection.fetchval(statement, self._database.schema):
             self._beat = self._monotonic()
             await asyncio.sleep(self._poll)
+        self._leads = True
         metrics.RELAY_LEADER.set(1)
 
     async def _round(self, connection: "asyncpg.Connection[asyncpg.Record]", js: JetStreamContext) -> None:
@@ -125,23 +132,35 @@ class Relay:
         lanes: dict[str, list[asyncpg.Record]] = defaultdict(list)
         for row in rows:
             lanes[row["tenant_id"]].append(row)
-        results = await asyncio.gather(*(self._publish_lane(js, lane) for lane in lanes.values()))
+        results = await asyncio.gather(
+            *(
+                self._publish_lane(js, lane, 1 if tenant in self._careful else WINDOW)
+                for tenant, lane in lanes.items()
+            )
+        )
         done = [seq for lane_done in results for seq in lane_done]
         if done:
             await connection.execute(QUERIES["mark_published"], done)
         for tenant, lane_done in zip(lanes, results, strict=True):
-            if len(lane_done) < len(lanes[tenant]):
+            if len(lane_done) == len(lanes[tenant]):
+                self._careful.discard(tenant)
+            else:
+                self._careful.add(tenant)
                 self._cooling[tenant] = self._monotonic() + self._cooling_seconds
+                log.warning("tenant_cools", tenant=tenant, waiting=len(lanes[tenant]) - len(lane_done))
         return len(rows)
 
-    async def _publish_lane(self, js: JetStreamContext, lane: Sequence[asyncpg.Record]) -> list[int]:
-        """One tenant's rows: written to the one connection in order, acknowledged in windows.
+    async def _publish_lane(
+        self, js: JetStreamContext, lane: Sequence[asyncpg.Record], width: int
+    ) -> list[int]:
+        """One tenant's rows: written to the one connection in order, acknowledged in windows of `width`.
 
-        The first window with a failure stops this tenant until it has cooled; others go on.
+        The first window with a failure stops this tenant until it has cooled, then it goes one by one until that
+        succeeds; others go on.
         """
         done: list[int] = []
-        for start in range(0, len(lane), WINDOW):
-            window = lane[start : start + WINDOW]
+        for start in range(0, len(lane), width):
+            window = lane[start : start + width]
             stored = await asyncio.gather(*(self._publish_row(js, row) for row in window))
             done.extend(row["seq"] for row, ok in zip(window, stored, strict=True) if ok)
             if not all(stored):
@@ -157,7 +176,12 @@ class Relay:
             )
         except (nats.errors.Error, TimeoutError) as error:
             metrics.OUTBOX_PUBLISHED.labels(result="failed").inc()
-            log.warning("publish_failed", event_id=row["event_id"], tenant=row["tenant_id"], error=str(error))
+            log.info(
+                "publish_failed",
+                event_id=row["event_id"],
+                tenant=row["tenant_id"],
+                error=describe_error(error),
+            )
             if not isinstance(error, TimeoutError):
                 self._observed = None  # no stream took it: look again before the next batch
             return False
@@ -180,7 +204,7 @@ class Relay:
         try:
             created = await self._creation_times(js)
         except (nats.errors.Error, TimeoutError) as error:
-            log.warning("streams_unknown", error=str(error))
+            log.warning("streams_unknown", error=describe_error(error))
             return False
         async with connection.transaction():
             known = {

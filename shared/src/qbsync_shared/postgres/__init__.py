@@ -1,22 +1,22 @@
 """One PostgreSQL database, a schema and a role per service, row-level security per tenant."""
 
 from qbsync_shared.postgres.database import (
-    TRANSIENT_ERRORS,
     Connection,
     Database,
     application_role,
     connect,
+    is_transient,
 )
 from qbsync_shared.postgres.migrate import MigrationError, migrate
 from qbsync_shared.postgres.queries import Queries
 
 __all__ = [
-    "TRANSIENT_ERRORS",
     "Connection",
     "Database",
     "MigrationError",
     "Queries",
     "application_role",
     "connect",
+    "is_transient",
     "migrate",
 ]

@@ -28,6 +28,7 @@ TRANSIENT_ERRORS: tuple[type[BaseException], ...] = (
     asyncpg.InsufficientResourcesError,
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,  # what is left of a connection that died in the middle of a statement
 )
 """What passes by itself: the same statements may well succeed in a moment."""
 
