@@ -136,7 +136,7 @@ class Simulator:
             method,
             f"/v3/company/{self.realm}{path}",
             json=body,
-            params=parameters,
+            params=parameters or None,
             headers={"Authorization": f"Bearer {self.token}", "Accept": "application/json"},
         )
 

@@ -25,27 +25,23 @@ def shape(value: Any) -> Any:
 
 def provoke(simulator: Simulator, name: str) -> httpx.Response:
     """The call that brings the recorded fault of this name."""
-    match name:
-        case "query-400-4001":
-            return simulator.call("GET", "/query", query="SELECT * FROM Custmoer")
-        case "create-400-2010":
-            return simulator.call("POST", "/invoice", {"BadJson": 1})
-        case "read-401-3200":
-            simulator.token = "expired"
-            return simulator.call("GET", "/customer/1")
-        case "read-400-500":
-            return simulator.call("GET", "/customer/1/5")
-        case "read-400-2030":
-            return simulator.call("GET", "/customer/1.5")
-        case "create-400-6240":
-            simulator.call("POST", "/customer", CUSTOMER)
-            return simulator.call("POST", "/customer", CUSTOMER)
     simulator.call("POST", "/customer", CUSTOMER)
+    if name == "read-401-3200":
+        simulator.token = "expired"
     items = [
         {"bId": "bid2", "operation": "update", "Customer": {"Id": "99", "SyncToken": "0", "sparse": True}},
         {"bId": "bid3", "operation": "update", "Customer": {"Id": "1", "SyncToken": "9", "sparse": True}},
     ]
-    return simulator.call("POST", "/batch", {"BatchItemRequest": items})
+    method, path, body = {
+        "query-400-4001": ("GET", "/query?query=SELECT%20*%20FROM%20Custmoer", None),
+        "create-400-2010": ("POST", "/invoice", {"BadJson": 1}),
+        "read-401-3200": ("GET", "/customer/1", None),
+        "read-400-500": ("GET", "/customer/1/5", None),
+        "read-400-2030": ("GET", "/customer/1.5", None),
+        "create-400-6240": ("POST", "/customer", CUSTOMER),
+        "batch-200-610-and-5010": ("POST", "/batch", {"BatchItemRequest": items}),
+    }[name]
+    return simulator.call(method, path, body)
 
 
 @pytest.mark.parametrize("name", [name for name in FAULTS if not name.startswith("upload")])

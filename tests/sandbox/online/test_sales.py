@@ -53,7 +53,7 @@ def test_the_server_adds_up(office: Office, oak: Json, form: str) -> None:
     ],
 )
 def test_amount_is_quantity_times_price(
-    office: Office, oak: Json, quantity: str, price: str, amount: str, accepted: bool
+    office: Office, oak: Json, quantity: str, price: str, amount: str, *, accepted: bool
 ) -> None:
     lines = [item_line(office.service(), quantity, price, amount), amount_line("100")]
     if accepted:

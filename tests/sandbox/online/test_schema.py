@@ -19,9 +19,7 @@ NAMES = {
     "AccountingInfoPrefs": "CompanyAccountingPrefs",
     "DeliveryInfo": "TransactionDeliveryInfo",
 }
-TABLES = {name: entity.properties for name, entity in schema().entities.items()} | {
-    name: properties for name, properties in schema().types.items()
-}
+TABLES = {name: entity.properties for name, entity in schema().entities.items()} | dict(schema().types)
 
 
 @pytest.mark.parametrize("name", TABLES)
