@@ -1,5 +1,6 @@
 """A wizard on a real database, without NATS: what it says is read from its outbox."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -114,8 +115,6 @@ class Wizard:
 
     async def said(self, verb: str) -> list[dict[str, Any]]:
         """Bodies of what it published with this noun and verb (``sync.approved``), oldest first."""
-        import json
-
         async with self.database.everyone() as connection:
             rows = await connection.fetch(
                 "select payload from outbox where subject like '%.' || $1 order by id", verb

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from qbsync_shared.diff import FieldChange, field_changes
 from qbsync_shared.ids import TenantId
@@ -29,14 +29,11 @@ def add(routes: APIRouter, api: Api) -> None:
     async def get_review(
         tenant: TenantId,
         _: Viewer,
-        direction: Direction | None = None,
-        kind: Kind | None = None,
-        q: Annotated[str, Query(max_length=200)] = "",
+        wanted: Annotated[Filter, Depends(_filter)],
         limit: Limit = LIMIT,
         cursor: Cursor = None,
     ) -> schemas.Review:
         """What waits for review, imports first, in the order of the page."""
-        wanted = Filter(direction=direction, kind=kind, q=q)
         async with api.reading(tenant) as (connection, found):
             rows = await _rows(connection, tenant, wanted, cursor, limit + 1)
             total = await items.count(connection, tenant, wanted)
@@ -76,6 +73,14 @@ def add(routes: APIRouter, api: Api) -> None:
             waiting = (await items.count_all(connection, tenant))[Standing.WAITING]
         imports, exports = waiting[Direction.IMPORT], waiting[Direction.EXPORT]
         return schemas.Badge(waiting=imports + exports, imports=imports, exports=exports)
+
+
+def _filter(
+    direction: Direction | None = None,
+    kind: Kind | None = None,
+    q: Annotated[str, Query(max_length=200)] = "",
+) -> Filter:
+    return Filter(direction=direction, kind=kind, q=q)
 
 
 async def _rows(

@@ -6,6 +6,8 @@ from qbsync_shared.diff import IDENTITY, same
 from qbsync_wizard.domain.records import AppRecord, Json, LinkRecord, QuickBooksRecord
 
 _REFERENCE = frozenset({"app_id", "name", "quickbooks_id"})
+_DEFAULTS = {"active": True, "billable": False}
+"""What a field means that is not given."""
 
 
 def alike(before: Any, after: Any, *, field: str = "") -> bool:
@@ -35,7 +37,11 @@ def differing(before: Json, after: Json, *, only_known: bool = False) -> tuple[s
     With ``only_known`` a field that ``after`` does not have is no change: that side does not keep it.
     """
     keys = (after.keys() if only_known else before.keys() | after.keys()) - IDENTITY
-    return tuple(sorted(key for key in keys if not alike(before.get(key), after.get(key), field=key)))
+    return tuple(sorted(key for key in keys if not alike(_value(before, key), _value(after, key), field=key)))
+
+
+def _value(entity: Json, key: str) -> Any:
+    return entity.get(key, _DEFAULTS.get(key))
 
 
 def app_baseline(app: AppRecord, link: LinkRecord) -> tuple[Json, bool]:
@@ -68,11 +74,11 @@ def was_applied(imported: Json, fields: tuple[str, ...], before: AppRecord | Non
     Fields that the app does not keep may be missing; those that the import did not touch must not have changed.
     """
     for field in after.keys() - IDENTITY:
-        expected = imported.get(field)
+        expected = _value(imported, field)
         if field not in fields and before is not None:
-            expected = before.entity.get(field)
+            expected = _value(before.entity, field)
         elif field not in imported and before is None:
             continue
-        if not alike(expected, after.get(field), field=field):
+        if not alike(expected, after[field], field=field):
             return False
     return True

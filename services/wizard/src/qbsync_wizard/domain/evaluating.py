@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from qbsync_shared.diff import changed_fields
 from qbsync_shared.kinds import Direction, Edition, Kind, Operation, rules
 from qbsync_shared.states import SyncState
-from qbsync_wizard.domain.comparing import app_changes, quickbooks_changes
+from qbsync_wizard.domain.comparing import app_changes, differing, quickbooks_changes
 from qbsync_wizard.domain.prechecks import Problem, check
 from qbsync_wizard.domain.records import (
     Candidate,
@@ -164,6 +164,8 @@ def _app_change(known: Known, link: LinkRecord | None, edition: Edition) -> Chan
     if app.deleted:
         return _app_deletion(known, link, edition)
     if link is None:
+        if known.link is None and app.applied is not None and not differing(app.applied, app.entity):
+            return None  # an import made it; its link is on the way
         return Change(
             direction=Direction.EXPORT,
             operation=Operation.CREATE,

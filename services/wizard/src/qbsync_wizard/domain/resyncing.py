@@ -57,6 +57,20 @@ def resync(known: Known, edition: Edition, *, resync_of: str) -> tuple[Item, Mov
     return item, moved
 
 
+def _refusal(known: Known) -> Refusal | None:
+    sync = known.sync
+    if sync is not None and sync.in_doubt:
+        return Refusal(
+            code="QS-IN-DOUBT", message="Its last outcome is not known yet. Wait for the next run."
+        )
+    if sync is not None and sync.state is SyncState.IN_FLIGHT:
+        return Refusal(code="QS-IN-DOUBT", message="It is being sent at this moment. Wait for its outcome.")
+    if known.app is None:
+        text = "The app has not handed over this record. Save it in the app, then press Resync."
+        return Refusal(code="QS-REFERENCE-UNKNOWN", message=text)
+    return None
+
+
 def _unchanged(known: Known) -> Item | None:
     """All of a linked record again: nothing differs, but somebody wants it sent."""
     app, link = known.app, known.link
