@@ -1,0 +1,186 @@
+"""A tenant with a simulated QuickBooks Desktop and its Web Connector, in front of the gateway's own parts."""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from xml.sax.saxutils import escape
+
+from lxml import etree
+from qbsync_local.sandbox.desktop.company import Company
+from qbsync_local.sandbox.desktop.faults import Faults
+from qbsync_local.sandbox.desktop.qwc import read_qwc
+from qbsync_local.sandbox.desktop.seeding import run_requests
+from qbsync_local.sandbox.desktop.soap_client import CallFailedError
+from qbsync_local.sandbox.desktop.web_connector import RunReport, WebConnector
+
+from qbsync_qbwc_gateway.app import Gateway
+from qbsync_qbwc_gateway.soap import host
+from qbsync_qbwc_gateway.soap.envelope import NAMESPACE, SOAP, answer, parse_call
+from qbsync_qbwc_gateway.soap.operations import OPERATIONS
+from qbsync_shared.clock import FrozenClock
+from qbsync_shared.ids import MakeId
+from qbsync_shared.kinds import Edition, Kind, Plan
+from qbsync_shared.messages import Mapping, SyncApproved, TenantConfigured
+from qbsync_shared.connector import tenants
+from qbsync_shared.postgres import Database
+
+TENANT = "oak"
+
+
+def envelope(method: str, **arguments: Any) -> bytes:
+    """A call as the Web Connector writes it."""
+    content = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in arguments.items())
+    return (
+        f'<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="{SOAP}"><soap:Body>'
+        f'<{method} xmlns="{NAMESPACE}">{content}</{method}></soap:Body></soap:Envelope>'
+    ).encode()
+
+
+class Endpoint:
+    """The gateway's SOAP side without HTTP: bytes in, bytes out. Called from the Web Connector's thread."""
+
+    def __init__(self, gateway: Gateway, loop: asyncio.AbstractEventLoop) -> None:
+        self.gateway = gateway
+        self.loop = loop
+
+    def has(self, method: str) -> bool:
+        return method in OPERATIONS and method != "getServerVersion"
+
+    def text(self, method: str, **arguments: Any) -> str:
+        return self._call(method, arguments).findtext(f"{{{NAMESPACE}}}{method}Result") or ""
+
+    def number(self, method: str, **arguments: Any) -> int:
+        return int(self.text(method, **arguments))
+
+    def strings(self, method: str, **arguments: Any) -> list[str]:
+        result = self._call(method, arguments)
+        return [child.text or "" for child in result.iter(f"{{{NAMESPACE}}}string")]
+
+    def _call(self, method: str, arguments: dict[str, Any]) -> etree._Element:
+        try:
+            body = asyncio.run_coroutine_threadsafe(
+                self.exchange(envelope(method, **arguments)), self.loop
+            ).result(60)
+        except Exception as error:
+            raise CallFailedError(method, f"{type(error).__name__}: {error}") from error
+        return etree.fromstring(body)[0][0]
+
+    async def exchange(self, body: bytes) -> bytes:
+        call = parse_call(body)
+        return answer(call.operation, await host._dispatch(self.gateway.connector, call, "127.0.0.1"))
+
+
+@dataclass
+class Desktop:
+    """One tenant: its gateway, its company file, its Web Connector."""
+
+    gateway: Gateway
+    database: Database
+    company: Company
+    clock: FrozenClock
+    make_id: MakeId
+    qwc: str = ""
+    password: str = ""
+    faults: Faults = field(default_factory=Faults)
+    seqs: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    async def configure(
+        self, *, plan: Plan = Plan.PLUS, mappings: Sequence[Mapping] = (), version: int = 1, paused: bool = False
+    ) -> None:
+        """What the wizard says of the tenant."""
+        async with self.database.tenant(TENANT) as connection:
+            await tenants.configured(
+                connection,
+                TenantConfigured(
+                    id=self.make_id(),
+                    tenant=TENANT,
+                    occurred_at=self.clock.now(),
+                    version=version,
+                    name="Oak Hill",
+                    plan=plan,
+                    edition=Edition.DESKTOP,
+                    mappings=tuple(mappings),
+                    paused=paused,
+                ),
+            )
+
+    async def connect(self) -> None:
+        """Make the connector user and take the .qwc file."""
+        access = await self.gateway.connectors.create(TENANT, by="Dana")
+        self.password = access.password
+        text = await self.gateway.connectors.qwc(TENANT)
+        assert text is not None
+        self.qwc = text
+
+    async def approve(self, entity: dict[str, Any], operation: str = "create", **more: Any) -> str:
+        """An approval, as the wizard publishes it; returns the sync id."""
+        sync_id = self.make_id()
+        approved = SyncApproved(
+            id=self.make_id(),
+            tenant=TENANT,
+            occurred_at=self.clock.now(),
+            edition=Edition.DESKTOP,
+            sync_id=sync_id,
+            **{
+                "direction": "export",
+                "kind": Kind(entity["kind"]),
+                "app_id": entity.get("app_id"),
+                "operation": operation,
+                "entity": entity,
+                "entity_seq": next(self.seqs),
+                "approved_by": "Dana",
+                "approved_at": self.clock.now(),
+                **more,
+            },
+        )
+        async with self.database.tenant(TENANT) as connection:
+            await self.gateway.queue.accept(connection, approved)
+        return sync_id
+
+    async def run(self) -> RunReport:
+        """One update of the Web Connector."""
+        endpoint = Endpoint(self.gateway, asyncio.get_running_loop())
+        connector = WebConnector(
+            read_qwc(self.qwc), self.password, endpoint, lambda: self.company, self.faults, sleep=lambda _: None
+        )
+        return await asyncio.to_thread(connector.run)
+
+    async def sync(self, sync_id: str) -> dict[str, Any]:
+        """One row of the queue."""
+        async with self.database.tenant(TENANT) as connection:
+            row = await connection.fetchrow("select * from work_item where sync_id = $1", sync_id)
+        assert row is not None
+        return dict(row)
+
+    async def states(self) -> dict[str, str]:
+        """State by sync id."""
+        async with self.database.tenant(TENANT) as connection:
+            rows = await connection.fetch("select sync_id, state from work_item order by seq")
+        return {row["sync_id"]: row["state"] for row in rows}
+
+    async def links(self) -> dict[str, str]:
+        """QuickBooks' id by app id."""
+        async with self.database.tenant(TENANT) as connection:
+            rows = await connection.fetch("select app_id, quickbooks_id from link")
+        return {row["app_id"]: row["quickbooks_id"] for row in rows}
+
+    async def said(self, noun: str, verb: str) -> list[dict[str, Any]]:
+        """What was published, oldest first."""
+        async with self.database.tenant(TENANT) as connection:
+            rows = await connection.fetch(
+                "select payload from outbox where subject like $1 order by id", f"%.{noun}.{verb}"
+            )
+        import json
+
+        return [json.loads(row["payload"]) for row in rows]
+
+    def records(self, query: str, tag: str) -> list[etree._Element]:
+        """What QuickBooks holds."""
+        text = run_requests(self.company, [query])
+        return etree.fromstring(text.split("?>", 1)[1]).findall(f".//{tag}")
+
+    def customers(self) -> list[str]:
+        """Full names, sorted."""
+        return sorted(r.findtext("FullName") or "" for r in self.records("<CustomerQueryRq/>", "CustomerRet"))
