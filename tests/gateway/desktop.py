@@ -87,7 +87,12 @@ class Desktop:
     seqs: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     async def configure(
-        self, *, plan: Plan = Plan.PLUS, mappings: Sequence[Mapping] = (), version: int = 1, paused: bool = False
+        self,
+        *,
+        plan: Plan = Plan.PLUS,
+        mappings: Sequence[Mapping] = (),
+        version: int = 1,
+        paused: bool = False,
     ) -> None:
         """What the wizard says of the tenant."""
         async with self.database.tenant(TENANT) as connection:
@@ -143,7 +148,12 @@ class Desktop:
         """One update of the Web Connector."""
         endpoint = Endpoint(self.gateway, asyncio.get_running_loop())
         connector = WebConnector(
-            read_qwc(self.qwc), self.password, endpoint, lambda: self.company, self.faults, sleep=lambda _: None
+            read_qwc(self.qwc),
+            self.password,
+            endpoint,
+            lambda: self.company,
+            self.faults,
+            sleep=lambda _: None,
         )
         return await asyncio.to_thread(connector.run)
 
