@@ -54,7 +54,12 @@ class Services(httpx.BaseTransport):
             following = str(start + 2) if start + 2 < len(answer) else None
             return httpx.Response(
                 200,
-                json={"items": answer[start : start + 2], "next_cursor": following, "total": len(answer)},
+                json={
+                    "items": answer[start : start + 2],
+                    "next_cursor": following,
+                    "total": len(answer),
+                    "as_of": str(10 + start),
+                },
             )
         return httpx.Response(200, json=answer)
 
@@ -74,27 +79,37 @@ def qbsync(data):
 
 
 def test_tenant_create_puts_the_tenant_with_an_admin_token(qbsync, data):
-    answer = {"tenant": "oak", "name": "Oak & Sons", "plan": "plus", "edition": "desktop"}
+    answer = {"id": "oak", "name": "Oak & Sons", "plan": "plus", "edition": "desktop"}
     result = qbsync(
         "tenant", "create", "oak", "--edition", "desktop", "--name", "Oak & Sons", "--json",
         answers={("PUT", "wizard", "/api/v1/tenants/oak"): answer},
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout) == answer
-    request = result.requests[0]
+    request = result.requests[-1]
     assert json.loads(request.content) == {"name": "Oak & Sons", "plan": "plus", "edition": "desktop"}
     token = request.headers["authorization"].removeprefix("Bearer ")
     claims = jwt.decode(token, local_secrets.read(data).jwt_key, algorithms=["HS256"], audience="qbsync")
     assert (claims["tenant"], claims["role"]) == ("*", "operator")
 
 
+def test_tenant_create_leaves_the_settings_of_one_that_is_there(qbsync):
+    known = {"id": "oak", "name": "Oak", "paused": True, "settings": {"a": 1}, "mappings": [], "version": 3}
+    path = "/api/v1/tenants/oak"
+    answers = {("GET", "wizard", path): known, ("PUT", "wizard", path): known}
+    result = qbsync("tenant", "create", "oak", "--edition", "online", "--plan", "premier", answers=answers)
+    assert json.loads(result.requests[-1].content) == {
+        "name": "Oak", "plan": "premier", "edition": "online", "paused": True, "settings": {"a": 1}, "mappings": [],
+    }  # fmt: skip
+
+
 def test_tenant_list_reads_every_page(qbsync):
-    tenants = [{"tenant": f"t{n}", "name": "N", "plan": "plus", "edition": "online"} for n in range(5)]
+    tenants = [{"id": f"t{n}", "name": "N", "plan": "plus", "edition": "online"} for n in range(5)]
     answers = {("GET", "wizard", "/api/v1/tenants"): tenants}
     assert json.loads(qbsync("tenant", "list", "--json", answers=answers).stdout) == tenants
     table = qbsync("tenant", "list", answers=answers).stdout
     assert "t4" in table
-    assert table.splitlines()[0].split() == ["tenant", "name", "plan", "edition"]
+    assert table.splitlines()[0].split() == ["id", "name", "plan", "edition", "paused"]
 
 
 def test_a_refusal_is_told_in_the_services_words(qbsync):
@@ -143,8 +158,24 @@ def test_approve_sends_exactly_what_it_showed(qbsync):
     assert result.requests[0].url.params["kind"] == "customer"
     assert json.loads(result.requests[-1].content) == {
         "checked": [{"id": "r0", "revision": 0}, {"id": "r2", "revision": 2}],
-        "unchecked": "keep",
     }
+
+
+def test_approve_of_all_names_the_moment_of_the_first_page(qbsync):
+    blocked = [{"id": "r1", "needs": [{"code": "QS-X", "message": "Its customer is not checked."}]}]
+    answers = {
+        ("GET", "wizard", "/api/v1/tenants/oak/review"): REVIEW,
+        ("POST", "wizard", "/api/v1/tenants/oak/review/approve"): {
+            "approved": 2,
+            "changed": [],
+            "blocked": blocked,
+        },
+    }
+    result = qbsync("approve", "oak", "--direction", "export", "--yes", answers=answers)
+    assert json.loads(result.requests[-1].content) == {
+        "all_matching": {"filter": {"direction": "export"}, "as_of": "10"}
+    }
+    assert "Blocked: r1. Its customer is not checked." in result.stdout
 
 
 def test_approve_asks_and_takes_no(qbsync):
@@ -166,7 +197,7 @@ def test_status_shows_services_and_tenants(qbsync):
     answers = {("GET", name, "/health/ready"): {"status": "ok"} for name in SERVICES}
     base = "/api/v1/tenants/oak"
     answers |= {
-        ("GET", "wizard", "/api/v1/tenants"): [{"tenant": "oak", "edition": "desktop"}],
+        ("GET", "wizard", "/api/v1/tenants"): [{"id": "oak", "edition": "desktop"}],
         ("GET", "wizard", f"{base}/review"): REVIEW,
         ("GET", "log", f"{base}/syncs"): [],
         ("GET", "log", f"{base}/unsynced"): [{}],
@@ -223,7 +254,6 @@ def audited(**changes):
         ("GET", "qbwc-gateway", f"{base}/links"): [
             {"kind": "customer", "app_id": "C-1", "quickbooks_id": "80000001-1"}
         ],
-        ("GET", "qbwc-gateway", f"{base}/connector"): {"company_id": "file-1"},
         ("GET", "log", f"{base}/syncs"): [{**sync, "sync_state": "succeeded"}],
     }
     for place, answer in changes.items():

@@ -61,15 +61,20 @@ class Api:
         given = {name: value for name, value in parameters.items() if value is not None}
         return self.call("GET", service, path, params=given).json()
 
-    def items(self, service: str, path: str, **parameters: str | int | None) -> Iterator[dict[str, Any]]:
-        """Each item of a list, page after page."""
+    def pages(self, service: str, path: str, **parameters: str | int | None) -> Iterator[dict[str, Any]]:
+        """A list page after page, as the service answers."""
         cursor: str | None = None
         while True:
             page = self.get(service, path, limit=PAGE, cursor=cursor, **parameters)
-            yield from page["items"]
+            yield page
             cursor = page.get("next_cursor")
             if cursor is None:
                 return
+
+    def items(self, service: str, path: str, **parameters: str | int | None) -> Iterator[dict[str, Any]]:
+        """Each item of a list."""
+        for page in self.pages(service, path, **parameters):
+            yield from page["items"]
 
 
 def _refusal(service: str, answer: httpx.Response) -> str:

@@ -23,6 +23,20 @@ ONLINE_ENTITIES: Mapping[Kind, str] = {
     Kind.BILL: "Bill",
     Kind.TIME_ENTRY: "TimeActivity",
 }
+DESKTOP_LISTS: Mapping[Kind, str] = {
+    Kind.CUSTOMER: "customers",
+    Kind.VENDOR: "vendors",
+    Kind.EMPLOYEE: "employees",
+    Kind.ITEM: "items",
+    Kind.INVOICE: "invoices",
+    Kind.ESTIMATE: "estimates",
+    Kind.SALES_RECEIPT: "sales_receipts",
+    Kind.CREDIT_MEMO: "credit_memos",
+    Kind.PAYMENT: "payments",
+    Kind.PURCHASE_ORDER: "purchase_orders",
+    Kind.BILL: "bills",
+    Kind.TIME_ENTRY: "time_entries",
+}
 KEYS = ("FullyQualifiedName", "DisplayName", "Name", "DocNumber")
 
 
@@ -42,22 +56,27 @@ def online_record(kind: Kind, item: Mapping[str, Any]) -> Books:
     return Books(kind.value, str(item["Id"]), next((str(item[key]) for key in KEYS if item.get(key)), ""))
 
 
-def read_desktop(client: httpx.Client, base: str, company: str) -> list[Books]:
-    """Every record of one simulated company file. Raises httpx.HTTPError."""
+def read_desktop(client: httpx.Client, base: str, tenant: str) -> list[Books]:
+    """Every record of one tenant's simulated company file. Raises httpx.HTTPError."""
     return [
-        Books(str(item["kind"]), str(item["quickbooks_id"]), str(item["key"] or ""))
-        for item in _items(client, f"{base}/control/companies/{company}/records")
+        desktop_record(kind, item)
+        for kind, name in DESKTOP_LISTS.items()
+        for item in _items(client, f"{base}/companies/{tenant}/{name}")
     ]
 
 
-def read_books(sandbox: Mapping[str, str], edition: Edition, company: str | None) -> list[Books] | None:
-    """What the simulated QuickBooks of that edition holds; None where there is no sandbox or no company yet.
+def desktop_record(kind: Kind, item: Mapping[str, Any]) -> Books:
+    """A record as the audit compares it; a job is a customer below another one."""
+    if kind is Kind.CUSTOMER and item["content"].get("ParentRef"):
+        kind = Kind.JOB
+    return Books(kind.value, str(item["id"]), str(item["full_name"] or item["ref_number"] or ""))
+
+
+def read_books(base: str, edition: Edition, company: str) -> list[Books]:
+    """What a simulated QuickBooks holds. `company` is the realm of an Online company, the tenant of a Desktop one.
 
     Raises httpx.HTTPError.
     """
-    base = sandbox.get("desktop" if edition is Edition.DESKTOP else "online")
-    if base is None or company is None:
-        return None
     with httpx.Client(trust_env=False, timeout=60) as client:
         return (read_desktop if edition is Edition.DESKTOP else read_online)(client, base, company)
 

@@ -61,15 +61,24 @@ def gather(api: Api, tenant: str) -> Evidence:
         syncs=[sync for sync in syncs if sync["sync_id"] not in later],
         work=[item for item in work if item["sync_id"] not in later],
         links=links,
-        books=_books(api, base, edition),
+        books=_books(api, tenant, edition),
     )
 
 
-def _books(api: Api, base: str, edition: Edition) -> list[Books] | None:
-    path = "connector" if edition is Edition.DESKTOP else "connection"
-    company = api.get(CONNECTORS[edition], f"{base}/{path}").get("company_id")
+def _books(api: Api, tenant: str, edition: Edition) -> list[Books] | None:
+    """What the simulated QuickBooks holds; None without a sandbox, or before the tenant has a company in it."""
+    base = api.installation.sandbox.get(edition.value)
+    if base is None:
+        return None
+    company = tenant
+    if edition is Edition.ONLINE:
+        company = api.get("qbo-worker", f"/api/v1/tenants/{tenant}/connection")["realm_id"]
     try:
-        return read_books(api.installation.sandbox, edition, company)
+        return read_books(base, edition, company) if company else None
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        raise ApiError(f"The simulated QuickBooks does not show its books: {error}") from error
     except httpx.HTTPError as error:
         raise ApiError(f"The simulated QuickBooks does not show its books: {error}") from error
 
@@ -85,7 +94,7 @@ def _approved_later(api: Api, base: str, approved: set[str], records: list[dict[
 def _show(tenant: str, report: Report) -> None:
     say(f"{tenant}: {report.approvals} approved, {report.settled} with an outcome, {report.pending} pending.")
     if not report.books_compared:
-        say("QuickBooks itself was not compared: that needs the sandbox.")
+        say("QuickBooks itself was not compared: that needs the sandbox, and a company in it.")
     if report.clean:
         say("Every approval has exactly one outcome or is pending; all books agree.")
     else:

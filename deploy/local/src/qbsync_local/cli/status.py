@@ -63,9 +63,9 @@ def _failed_checks(answer: httpx.Response) -> str:
 
 def _tenants(api: Api) -> Iterator[dict[str, Any]]:
     for tenant in api.items("wizard", "/api/v1/tenants"):
-        base = f"/api/v1/tenants/{tenant['tenant']}"
+        base = f"/api/v1/tenants/{tenant['id']}"
         row = {
-            "tenant": tenant["tenant"],
+            "tenant": tenant["id"],
             "edition": tenant["edition"],
             "waiting_for_approval": api.get("wizard", f"{base}/review", limit=1)["total"],
         }

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from qbsync_local.api import Api, ApiError
 from qbsync_local.cli.options import DATA, Data, Json, Tenant, connect, fail
 from qbsync_local.cli.output import print_item, print_rows, say
 from qbsync_local.private_file import write_private
@@ -25,11 +26,29 @@ def create_tenant(
     data: Data = DATA,
     as_json: Json = False,
 ) -> None:
-    """Create a tenant, or change its name, plan or edition."""
-    body = {"name": name or tenant, "plan": plan.value, "edition": edition.value}
+    """Create a tenant. If it is there, change name, plan and edition and leave its settings as they are."""
+    path = f"/api/v1/tenants/{tenant}"
     with connect(context, data) as api:
-        made = api.call("PUT", "wizard", f"/api/v1/tenants/{tenant}", json=body).json()
+        known = _known(api, path)
+        body: dict[str, Any] = {
+            **{field: known[field] for field in ("paused", "settings", "mappings") if field in known},
+            "name": name or known.get("name") or tenant,
+            "plan": plan.value,
+            "edition": edition.value,
+        }
+        made = api.call("PUT", "wizard", path, json=body).json()
     print_item(made, as_json=as_json)
+
+
+def _known(api: Api, path: str) -> dict[str, Any]:
+    """The tenant as it is now; empty if there is none yet."""
+    try:
+        found: dict[str, Any] = api.get("wizard", path)
+    except ApiError as error:
+        if error.answer is not None and error.answer.status_code == 404:
+            return {}
+        raise
+    return found
 
 
 @tenant_app.command("list")
@@ -39,7 +58,7 @@ def list_tenants(context: typer.Context, data: Data = DATA, as_json: Json = Fals
         rows = list(api.items("wizard", "/api/v1/tenants"))
     print_rows(
         rows,
-        ("tenant", "name", "plan", "edition"),
+        ("id", "name", "plan", "edition", "paused"),
         as_json=as_json,
         empty="No tenants yet. Create one: qbsync tenant create ID --edition desktop",
     )
