@@ -84,7 +84,7 @@ def run(books: Books, text: str) -> Json | Fault:
 
 def matching(books: Books, query: Query) -> Iterator[Record]:
     """The records that match, in order. Without ORDERBY the latest change comes first, so paging without it skips."""
-    records = [record for record in books.all(query.entity.name) if _matches(books, query, record)]
+    records = [record for record in _candidates(books, query) if _matches(books, query, record)]
     records.sort(key=lambda record: (record.updated, _id_key(record)), reverse=True)
     for name, descending in reversed(query.order):
         keys = {record.id: _sort_key(_value(books, query.entity, name, record)) for record in records}
@@ -229,6 +229,21 @@ def _field(entity: EntityType, name: str, *, filtering: bool) -> str:
     if refused or (filtering and name in _NOT_FILTERABLE):
         raise _Unreadable(faults.query_invalid(f"property '{name}' is not queryable"))
     return name
+
+
+def _candidates(books: Books, query: Query) -> list[Record]:
+    """What an index can pick beforehand: records by id, or changed since a time. Conditions are checked after it."""
+    where, values = "realm = ? and entity = ? and live", [books.realm, query.entity.name]
+    for condition in query.conditions:
+        if condition.field == "Id":
+            where += f" and id in ({', '.join('?' * len(condition.values))})"
+            values += condition.values
+        elif condition.field == "MetaData.LastUpdatedTime" and condition.operator in {">", ">="}:
+            since = _moment(condition.values[0], books.store.now().astimezone(books.company.zone))
+            if isinstance(since, datetime):
+                where += " and updated >= ?"
+                values.append(str(int(since.timestamp())))
+    return books.store.select(where, values)
 
 
 def _matches(books: Books, query: Query, record: Record) -> bool:

@@ -9,13 +9,14 @@ create table if not exists sequences (
 ) without rowid;
 
 -- body holds what was written; Id, SyncToken and MetaData are columns. open_cents is what the party still owes
--- (negative: what it has in hand), so that a balance is one sum.
+-- (negative: what it has in hand), so that a balance is one sum. With rowid, or the planner would take the
+-- primary key for everything.
 create table if not exists records (
   realm text not null, entity text not null, id integer not null, sync_token integer not null,
   created integer not null, updated integer not null, live integer not null, name_key text, doc_number text,
   party text, open_cents integer not null default 0, body text not null,
   primary key (realm, entity, id)
-) without rowid;
+);
 create index if not exists records_name on records (realm, name_key);
 create index if not exists records_number on records (realm, entity, doc_number);
 create index if not exists records_party on records (realm, party, open_cents);
