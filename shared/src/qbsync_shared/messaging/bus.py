@@ -9,6 +9,7 @@ import nats.errors
 import structlog
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from nats.aio.client import Client
 from prometheus_client import CollectorRegistry
 
 from qbsync_shared import subjects
@@ -23,7 +24,8 @@ from qbsync_shared.messaging.relay import Relay
 from qbsync_shared.messaging.subscriptions import Subscription
 from qbsync_shared.postgres import Database
 
-GRACEFUL_SECONDS = 20.0
+GRACEFUL_SECONDS = 18.0
+DRAIN_SECONDS = 3
 OUTBOX_DAYS = 35
 """A little more than streams hold, so that a lost stream can be filled again."""
 INBOX_DAYS = 90
@@ -55,6 +57,7 @@ class Bus:
         self._guard = Guard(self._link, subscriptions, replicas=replicas, every=guard_seconds)
         self._background = Background()
         self._listening = False
+        self._client: Client | None = None
         self._subscriptions = list(subscriptions)
         self.broker = self._make_broker(service, nats_url, credentials)
         """FastStream's broker: for AsyncAPI, and for nothing else outside this module."""
@@ -65,10 +68,8 @@ class Bus:
 
     async def stop(self) -> None:
         """Finish the messages under way, then end; quietly when NATS is down."""
-        if self._listening:
-            with suppress(nats.errors.Error, OSError):  # a NATS that is down must not spoil the end
-                await asyncio.wait_for(self.broker.stop(), GRACEFUL_SECONDS + 5)
-            self._listening = False
+        if self._client is not None:
+            await self._stop_listening()
         await self._background.stop()
         await self._link.close()
 
@@ -86,9 +87,20 @@ class Bus:
 
         return [Check("nats", connected), Check("consumers", consumers), Check("relay", self._relay.health)]
 
+    async def _stop_listening(self) -> None:
+        """A NATS that is down or stands still must not spoil the end: its connection is closed in any case."""
+        with suppress(nats.errors.Error, OSError):
+            await asyncio.wait_for(self.broker.stop(), GRACEFUL_SECONDS + DRAIN_SECONDS)
+        self._listening = False
+        client, self._client = self._client, None
+        if client is not None and not client.is_closed:
+            with suppress(nats.errors.Error, OSError):
+                await client.close()
+
     async def _listen(self) -> None:
         await self._link.run()
         await self._guard.ensure()
+        self._client = await self.broker.connect()
         await self.broker.start()
         self._listening = True
         log.info("broker_started", subscriptions=len(self._subscriptions))
@@ -112,6 +124,7 @@ class Bus:
             ping_interval=link.PING_SECONDS,  # half-open connections are noticed by pings only
             connect_timeout=link.CONNECT_SECONDS,
             graceful_timeout=GRACEFUL_SECONDS,
+            drain_timeout=DRAIN_SECONDS,
             ack_policy=AckPolicy.NACK_ON_ERROR,  # the default would delete work
             error_cb=link.log_nats_error,
             middlewares=[telemetry_middleware(), metrics_middleware(service, self.registry), fate],
