@@ -68,7 +68,13 @@ async def due_tenants(connection: Connection, *, now: datetime, limit: int) -> l
 
 
 async def add_call(
-    connection: Connection, tenant: str, sync_id: str, call: Call, *, send_again_at: datetime
+    connection: Connection,
+    tenant: str,
+    sync_id: str,
+    call: Call,
+    *,
+    now: datetime,
+    send_again_at: datetime,
 ) -> None:
     """Store a write before it goes out."""
     await connection.execute(
@@ -81,6 +87,7 @@ async def add_call(
         [list(pair) for pair in call.query],
         call.body,
         send_again_at,
+        now,
     )
 
 

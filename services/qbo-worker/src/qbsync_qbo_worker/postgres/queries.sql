@@ -44,8 +44,8 @@ select w.tenant_id from (
 
 -- name: add_call
 -- Store a write before it goes out.
-insert into call (requestid, tenant_id, sync_id, method, path, query, body, send_again_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into call (requestid, tenant_id, sync_id, method, path, query, body, send_again_at, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
 -- name: open_calls
 -- Calls whose outcome is not known, oldest first.

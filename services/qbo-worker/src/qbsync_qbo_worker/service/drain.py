@@ -52,6 +52,17 @@ ANSWER_WITHIN = timedelta(seconds=150)
 SAFE_WINDOW = timedelta(hours=24)
 """How long a requestid may be trusted to be replayed; older doubts are settled by look-up."""
 
+SAYS_NOTHING = frozenset(
+    {
+        RetryClass.THROTTLED,
+        RetryClass.REAUTHORISE,
+        RetryClass.CONNECTION,
+        RetryClass.TRANSIENT,
+        RetryClass.NOT_PROCESSED,
+    }
+)
+"""Faults that refuse this sending unread: they say nothing about what became of an earlier one."""
+
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -61,6 +72,12 @@ class Ready:
 
     item: WorkItem
     call: Call
+    sent_before: bool = False
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an earlier sending may have been applied: by what was recorded, or because its worker died."""
+        return self.sent_before or self.item.in_doubt_since is not None
 
 
 class Drain:
@@ -138,7 +155,9 @@ class Drain:
                 continue
             if self._clock.now() - stored.created_at > SAFE_WINDOW:
                 await self._look_up(lease, item, stored)
-            elif not await self._carry_out(lease, Ready(item=item, call=stored.call)):
+            elif not await self._carry_out(
+                lease, Ready(item=item, call=stored.call, sent_before=stored.sends > 0)
+            ):
                 return
 
     async def _claim(self, lease: Lease) -> list[Ready]:
@@ -168,8 +187,9 @@ class Drain:
             await self._refuse(connection, lease, item, call)
             return None
         if call.requestid is not None:
-            again = self._clock.now() + ANSWER_WITHIN
-            await store.add_call(connection, lease.tenant, item.sync_id, call, send_again_at=again)
+            now = self._clock.now()
+            again = now + ANSWER_WITHIN
+            await store.add_call(connection, lease.tenant, item.sync_id, call, now=now, send_again_at=again)
         return Ready(item=item, call=call)
 
     async def _refuse(self, connection: Connection, lease: Lease, item: WorkItem, failed: Failed) -> None:
@@ -180,9 +200,16 @@ class Drain:
         item, call = ready.item, ready.call
         try:
             answer = await self._send(lease, call)
+        except NotConnectedError:
+            if not ready.in_doubt:
+                await self._settle(lease, ready, NotProcessed(), None)
+            return False
         except NEVER_SENT:
             why = "QuickBooks could not be reached; nothing was sent."
-            await self._settle(lease, ready, self._later("QS-UNREACHABLE", why, item), None)
+            if not ready.in_doubt:
+                await self._settle(lease, ready, self._later("QS-UNREACHABLE", why, item), None)
+            else:
+                await self._doubt(lease, ready, why)
             return False
         except httpx.HTTPError as error:
             log.warning("answer_lost", tenant=lease.tenant, sync_id=item.sync_id, error=type(error).__name__)
@@ -221,6 +248,11 @@ class Drain:
             await self._success(lease, ready, answer)
             return True
         kind = retry_class(answer.fault)
+        if kind is RetryClass.THROTTLED:
+            await self._rest(lease, answer)
+        if ready.in_doubt and kind in SAYS_NOTHING:
+            await self._doubt(lease, ready, answer.fault.text, answer)
+            return False
         if kind is RetryClass.STALE and item.link is not None:
             return await self._stale(lease, ready, answer)
         if kind is RetryClass.GONE and item.direction is Direction.IMPORT:
@@ -229,12 +261,13 @@ class Drain:
             return True
         now = self._clock.now()
         outcome = outcome_of(answer, now=now, attempts=item.attempts, spread=self._spread())
-        if kind is RetryClass.THROTTLED:
-            pause = timedelta(seconds=answer.retry_after) if answer.retry_after else THROTTLE_PAUSE
-            async with self._database.tenant(lease.tenant) as connection:
-                await store.rest_realm(connection, lease.tenant, until=now + pause)
         await self._settle(lease, ready, outcome, answer)
         return kind not in (RetryClass.THROTTLED, RetryClass.REAUTHORISE, RetryClass.CONNECTION)
+
+    async def _rest(self, lease: Lease, answer: Answer) -> None:
+        pause = timedelta(seconds=answer.retry_after) if answer.retry_after else THROTTLE_PAUSE
+        async with self._database.tenant(lease.tenant) as connection:
+            await store.rest_realm(connection, lease.tenant, until=self._clock.now() + pause)
 
     async def _success(self, lease: Lease, ready: Ready, answer: Answer) -> None:
         item = ready.item
