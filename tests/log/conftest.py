@@ -33,15 +33,15 @@ def clock() -> FrozenClock:
     return FrozenClock(NOW)
 
 
-def log_settings(database: Database) -> LogSettings:
+def log_settings(database: Database, address: str = BASE) -> LogSettings:
     return LogSettings(
-        database_url=database.url, nats_url="nats://127.0.0.1:1", public_url=BASE, jwt_key=KEY, port=8104
+        database_url=database.url, nats_url="nats://127.0.0.1:1", public_url=address, jwt_key=KEY, port=8104
     )
 
 
-def make_app(database: Database, clock: FrozenClock, make_id: MakeId) -> FastAPI:
+def make_app(database: Database, clock: FrozenClock, make_id: MakeId, address: str = BASE) -> FastAPI:
     """API and pages, without messaging."""
-    settings = log_settings(database)
+    settings = log_settings(database, address)
     pages = make_pages(settings, clock)
     app = FastAPI(title="qbsync log", docs_url=None, redoc_url=None)
     for router in make_routers(settings, database, pages, Hints("log"), make_id):

@@ -244,10 +244,11 @@ ROUTES = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "needed"), ROUTES)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route[0]} {route[1]}")
 async def test_roles_and_tenants(
-    log_database: Database, client: httpx.AsyncClient, bearer: Bearer, method: str, path: str, needed: Role
+    log_database: Database, client: httpx.AsyncClient, bearer: Bearer, route: tuple[str, str, Role]
 ) -> None:
+    method, path, needed = route
     await hear(log_database, Story().tenant_configured())
     body = {"sync_ids": []} if method == "POST" else None
     assert (await client.request(method, f"{API}{path}", json=body)).status_code == 401

@@ -8,6 +8,8 @@ from qbsync_log import http
 from qbsync_log.messages import SCHEMA, SUBSCRIPTIONS
 from qbsync_log.service.commands import Commands
 from qbsync_log.settings import LogSettings
+from qbsync_log.web.pages import routers
+from qbsync_log.web.site import Site
 from qbsync_shared.clock import Clock, SystemClock
 from qbsync_shared.ids import MakeId, uuid7_maker
 from qbsync_shared.postgres import Database
@@ -18,7 +20,14 @@ from qbsync_shared.web.sse import Hints
 
 def make_pages(settings: LogSettings, clock: Clock) -> Pages:
     """The renderer of the log's templates."""
-    return Pages("log", settings, extra_templates="qbsync_log.web", clock=clock, app_name=settings.app_name)
+    return Pages(
+        "log",
+        settings,
+        extra_templates="qbsync_log.web",
+        clock=clock,
+        app_name=settings.app_name,
+        sign_in_url=settings.sign_in_url,
+    )
 
 
 def make_routers(
@@ -26,7 +35,8 @@ def make_routers(
 ) -> Sequence[APIRouter]:
     """API and pages over an open database."""
     commands = Commands(clock=pages.clock, make_id=make_id)
-    return [http.routes(database, commands)]
+    site = Site(database=database, commands=commands, settings=settings, pages=pages, hints=hints)
+    return [http.routes(database, commands), *routers(site)]
 
 
 def build(settings: LogSettings) -> FastAPI:

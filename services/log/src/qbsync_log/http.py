@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from starlette.responses import StreamingResponse
 
 from qbsync_log.export import sync_csv
@@ -20,7 +20,6 @@ from qbsync_log.schemas import (
     RequestItem,
     Selection,
     SyncFilters,
-    SyncId,
     SyncItem,
     SyncQuery,
     Timeline,
@@ -39,6 +38,7 @@ from qbsync_shared.web.problems import not_found, unknown_tenant
 SYNCS = Keyset(datetime, str)
 UNSYNCED = Keyset(str, str, datetime, str)
 CODES = Keyset(int)
+SyncIdPath = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 AT_ONCE = 1_000
 """How many unsynced entities one request asks for."""
 
@@ -128,7 +128,7 @@ def _lists(router: APIRouter, database: Database) -> None:
         return sync_csv(database, tenant, filters_of(query, query.state))
 
     @router.get("/tenants/{tenant}/syncs/{sync_id}")
-    async def read_timeline(tenant: str, sync_id: SyncId, _: Viewer) -> Timeline:
+    async def read_timeline(tenant: str, sync_id: SyncIdPath, _: Viewer) -> Timeline:
         """One sync with the history of its entity."""
         async with database.tenant(tenant) as connection:
             await known_tenant(connection, tenant)

@@ -22,6 +22,8 @@ IN_DOUBT = Refusal(
     "in-doubt",
     "QuickBooks' answer is still unknown. Sending again now could double the record; wait until that is settled.",
 )
+NOT_OPEN = Refusal("not-open", "It is on its way or done already, so it cannot be cancelled.")
+UNKNOWN = Refusal("unknown", "There is no such sync here.")
 NOT_UNSYNCED = Refusal("not-unsynced", "It is not unsynced any more: there is nothing to resync.")
 NOT_FOR_CLEAR = Refusal(
     "not-applicable", "Clearing the ID does not help here. Follow the steps shown for its code."
@@ -29,6 +31,9 @@ NOT_FOR_CLEAR = Refusal(
 NO_LINK = Refusal(
     "not-linked", "It is not linked to a record in QuickBooks, so there is no ID to clear. Press Resync."
 )
+
+ALL = (SUPERSEDED, IN_FLIGHT, IN_DOUBT, UNKNOWN, NOT_UNSYNCED, NOT_FOR_CLEAR, NO_LINK, NOT_OPEN)
+REASONS = {refusal.code: refusal.reason for refusal in ALL}
 
 
 def may_resync(record: SyncRecord, *, latest: bool) -> Refusal | None:
@@ -51,3 +56,10 @@ def may_clear_id(record: SyncRecord, *, latest: bool, linked: bool) -> Refusal |
     if why is None or Action.CLEAR_ID not in guidance(record, why).actions:
         return NOT_FOR_CLEAR
     return None if linked and record.known_app_id else NO_LINK
+
+
+def may_cancel(record: SyncRecord) -> Refusal | None:
+    """Whether it is certain that nothing of it is on its way; ``None`` means yes."""
+    if record.standing.in_doubt_since is not None:
+        return IN_DOUBT
+    return None if record.state in (SyncState.PENDING, SyncState.WAITING) else NOT_OPEN

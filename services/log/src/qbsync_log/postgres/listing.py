@@ -15,12 +15,14 @@ COUNTED = 10_000
 
 _COLUMNS = """s.tenant_id, s.sync_id, s.edition, s.direction, s.kind, s.operation, s.app_id, s.linked_app_id, s.quickbooks_id,
        s.entity_key, s.label, s.amount, s.party, s.party_name, null::jsonb as entity, s.fields, s.entity_seq, s.resync_of,
-       s.not_before, s.approved_by, s.approved_at, s.version, s.state, s.attempt, s.code, s.message, s.retry_at, s.waits_for,
+       s.not_before, s.approved_by, s.approved_at, s.version, s.state, s.state_group, s.attempt, s.code, s.message, s.retry_at, s.waits_for,
        s.in_doubt_since, s.awaiting_app_since, s.warnings, s.cancelled_by, s.superseded_by, s.changed_at, s.latest,
-       s.bucket, s.cause, s.asked_at, party.label as party_label, needed.label as waits_for_label"""
+       s.bucket, s.cause, s.asked_at, party.label as party_label, needed.label as waits_for_label,
+       newest.state as newest_state, newest.changed_at as newest_at"""
 
 _JOINS = """left join sync party on party.tenant_id = s.tenant_id and party.entity_key = s.party and party.latest
-  left join sync needed on needed.tenant_id = s.tenant_id and needed.entity_key = s.waits_for and needed.latest"""
+  left join sync needed on needed.tenant_id = s.tenant_id and needed.entity_key = s.waits_for and needed.latest
+  left join sync newest on newest.tenant_id = s.tenant_id and newest.entity_key = s.entity_key and newest.latest"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,3 +129,18 @@ async def history(
 async def done_lately(connection: Connection, tenant_id: str, since: datetime) -> list[Any]:
     """Resyncs that arrived since then, newest first."""
     return list(await connection.fetch(QUERIES["done_lately"], tenant_id, since))
+
+
+async def rows_of_causes(
+    connection: Connection, tenant_id: str, bucket: Bucket, wanted: list[str], each: int
+) -> dict[str, list[Any]]:
+    """The oldest rows of each cause."""
+    found: dict[str, list[Any]] = {cause: [] for cause in wanted}
+    for row in await connection.fetch(QUERIES["rows_of_causes"], tenant_id, bucket.value, wanted, each):
+        found[row["cause"]].append(row)
+    return found
+
+
+async def next_retries(connection: Connection, tenant_id: str, limit: int) -> list[Any]:
+    """What retries by itself, the next one first."""
+    return list(await connection.fetch(QUERIES["next_retries"], tenant_id, limit))

@@ -44,7 +44,8 @@ select key, n from tally where tenant_id = $1 and scope = 'code' and n > 0;
 
 -- name: read_sync_with_names
 -- One sync, with the names of what it is about and waits for.
-select s.*, party.label as party_label, needed.label as waits_for_label
+select s.*, party.label as party_label, needed.label as waits_for_label, null::text as newest_state,
+       null::timestamptz as newest_at
   from sync s
   left join sync party on party.tenant_id = s.tenant_id and party.entity_key = s.party and party.latest
   left join sync needed on needed.tenant_id = s.tenant_id and needed.entity_key = s.waits_for and needed.latest
@@ -73,10 +74,30 @@ select command_id, sync_id, action, by, why, asked_at, state, code, answer from 
 
 -- name: done_lately
 -- Resyncs that arrived since a moment.
-select s.*, party.label as party_label, null::text as waits_for_label
+select s.*, party.label as party_label, null::text as waits_for_label, null::text as newest_state,
+       null::timestamptz as newest_at
   from sync s
   left join sync party on party.tenant_id = s.tenant_id and party.entity_key = s.party and party.latest
  where s.tenant_id = $1 and s.latest and s.state = 'succeeded' and s.resync_of is not null and s.changed_at >= $2
    and s.bucket is null
  order by s.changed_at desc
  limit 20;
+
+-- name: rows_of_causes
+-- The oldest rows of each of these causes.
+select s.*, party.label as party_label, needed.label as waits_for_label, null::text as newest_state, null::timestamptz as newest_at
+  from unnest($3::text[]) with ordinality as wanted (cause, place)
+ cross join lateral (select * from sync x
+                      where x.tenant_id = $1 and x.bucket = $2 and x.cause = wanted.cause
+                      order by x.changed_at, x.sync_id limit $4) s
+  left join sync party on party.tenant_id = s.tenant_id and party.entity_key = s.party and party.latest
+  left join sync needed on needed.tenant_id = s.tenant_id and needed.entity_key = s.waits_for and needed.latest
+ order by wanted.place, s.changed_at, s.sync_id;
+
+-- name: next_retries
+-- What retries by itself, the next one first.
+select s.*, party.label as party_label, needed.label as waits_for_label, null::text as newest_state, null::timestamptz as newest_at
+  from (select * from sync where tenant_id = $1 and bucket = 'retries' order by retry_at, sync_id limit $2) s
+  left join sync party on party.tenant_id = s.tenant_id and party.entity_key = s.party and party.latest
+  left join sync needed on needed.tenant_id = s.tenant_id and needed.entity_key = s.waits_for and needed.latest
+ order by s.retry_at, s.sync_id;

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from qbsync_log.domain.records import Fact, SyncRecord, apply, entity_key
 from qbsync_log.domain.redaction import redact
@@ -196,9 +197,14 @@ async def _rekey(connection: Connection, tenant: str, sync_id: str, app_id: str)
         await _save(connection, replace(before, linked_app_id=app_id), before)
 
 
+async def link(connection: Connection, tenant: str, kind: Kind, app_id: str) -> Any:
+    """The newest link of a record of the app, linked or cleared; ``None`` if there never was one."""
+    return await connection.fetchrow(QUERIES["current_link"], tenant, kind.value, app_id)
+
+
 async def is_linked(connection: Connection, tenant: str, kind: Kind, app_id: str) -> str | None:
     """QuickBooks' id of a record of the app, if it is linked now."""
-    row = await connection.fetchrow(QUERIES["current_link"], tenant, kind.value, app_id)
+    row = await link(connection, tenant, kind, app_id)
     return str(row["quickbooks_id"]) if row and row["linked"] else None
 
 

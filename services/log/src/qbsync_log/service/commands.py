@@ -5,21 +5,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from qbsync_log.domain.permissions import Refusal, may_clear_id, may_resync
+from qbsync_log.domain.permissions import UNKNOWN, Refusal, may_cancel, may_clear_id, may_resync
 from qbsync_log.domain.records import SyncRecord
 from qbsync_log.postgres import repository
 from qbsync_log.postgres.rows import record_of
 from qbsync_shared.clock import Clock
 from qbsync_shared.ids import MakeId
-from qbsync_shared.messages import AuditRecorded, Channel, ClearId, Resync
+from qbsync_shared.messages import AuditRecorded, Cancel, Channel, ClearId, Resync
 from qbsync_shared.messages.base import stamp
 from qbsync_shared.messaging import publish
 from qbsync_shared.postgres import Connection
 
 ANSWER_WITHIN = timedelta(minutes=10)
 """After this long without an answer the same may be asked for again."""
-
-UNKNOWN = Refusal("unknown", "There is no such sync here.")
 
 
 @dataclass(kw_only=True)
@@ -70,6 +68,26 @@ class Commands:
                     await self._resync(connection, record, by=by, why=why, after_clear_id=True)
             else:
                 result.already.append(record.sync_id)
+        return result
+
+    async def cancel(
+        self, connection: Connection, tenant: str, sync_ids: Sequence[str], *, by: str, why: str = ""
+    ) -> Asked:
+        """Ask the connector service not to send these; their entities return to the Sync Wizard."""
+        result = Asked()
+        for record, _ in await self._records(connection, tenant, sync_ids, result):
+            refusal = may_cancel(record)
+            if refusal is not None:
+                result.refused[record.sync_id] = refusal
+                continue
+            command_id = self.make_id()
+            about = stamp(command_id, tenant, self.clock.now())
+            await publish(
+                connection, Cancel(**about, by=by, why=why, edition=record.edition, sync_id=record.sync_id)
+            )
+            channel = Channel(record.edition.value)
+            await self._audit(connection, record, "cancel", channel, by=by, why=why, command_id=command_id)
+            result.asked.append(record.sync_id)
         return result
 
     async def _records(

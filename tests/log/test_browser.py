@@ -1,0 +1,123 @@
+"""The log's pages in Chromium: readable for everybody, and with script no worse than without."""
+
+from collections.abc import AsyncIterator, Callable
+from urllib.parse import quote
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from qbsync_shared.clock import FrozenClock
+from qbsync_shared.ids import uuid7_maker
+from qbsync_shared.postgres import Database
+from qbsync_shared.web import Role, issue_token
+from tests.browser.axe import axe, look, matrix, no_sideways_scroll
+from tests.browser.fixtures import MakeContext, browser, chromium_path, in_browser, new_context, page
+from tests.browser.server import free_socket, serving
+from tests.log.conftest import KEY, NOW, make_app
+from tests.log.story import hear
+from tests.log.test_pages import gone_story, waiting_story
+from tests.log.test_projection import a_busy_day
+from tests.shared.databases import Databases
+
+__all__ = ["browser", "chromium_path", "new_context", "page"]
+pytestmark = in_browser
+Enter = Callable[[Page, str], str]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(postgres_server_url: str) -> AsyncIterator[tuple[str, Database]]:
+    """The log serving three tenants: one waits, one had a busy day, one lost a record."""
+    databases = Databases(postgres_server_url)
+    database = await databases.opened("log", "qbsync_log")
+    for tenant, story in (("oak", waiting_story()), ("fern", a_busy_day()), ("elm", gone_story())):
+        said = [
+            message.model_copy(update={"tenant": tenant, "id": f"{tenant}{message.id}"})
+            for message in story.said
+        ]
+        await hear(database, *said)
+    clock = FrozenClock(NOW)
+    bound = free_socket()
+    address = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    async with serving(make_app(database, clock, uuid7_maker(clock), address), bound) as url:
+        yield url, database
+    await databases.drop_all()
+
+
+def entering(url: str, tenant: str, path: str, role: Role = Role.ADMIN) -> str:
+    """The address that signs in and leads to a path."""
+    token = issue_token(KEY, tenant=tenant, role=role, sub="u-1", name="Dana R.", clock=FrozenClock(NOW))
+    return f"{url}/session?token={token}&next={quote(path, safe='')}"
+
+
+PAGES = [
+    ("oak", "/t/oak/unsynced"),
+    ("fern", "/t/fern/unsynced"),
+    ("fern", "/t/fern/log"),
+    ("fern", "/t/fern/log?state=succeeded"),
+    ("fern", "/t/fern/log?state=failed&kind=customer"),
+    ("fern", "/t/fern/syncs/s04"),
+    ("elm", "/t/elm/unsynced/s1/clear-id"),
+    ("fern", "/status-codes?edition=desktop&open=3140"),
+]
+
+
+@matrix
+async def test_every_page_is_accessible(
+    page: Page, stage: tuple[str, Database], theme: str, width: int
+) -> None:
+    url, _ = stage
+    await look(page, theme, width)
+    for tenant, path in PAGES:
+        await page.goto(entering(url, tenant, path))
+        await expect(page.locator("h1").first).to_be_attached()
+        await axe(page)
+        await no_sideways_scroll(page)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+async def test_resync_of_a_cause(
+    new_context: MakeContext, stage: tuple[str, Database], *, script: bool
+) -> None:
+    url, _ = stage
+    context = await new_context(java_script_enabled=script)
+    page = await context.new_page()
+    await page.goto(entering(url, "oak", "/t/oak/unsynced"))
+    await page.get_by_role("button", name="Resync all 7").click()
+    await expect(page.get_by_role("status").filter(has_text="Resync: 7 entities queued.")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Resync under way")).to_be_visible()
+    await expect(page.get_by_text("Queued again").first).to_be_visible()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+async def test_clear_id_and_resync(
+    new_context: MakeContext, stage: tuple[str, Database], *, script: bool
+) -> None:
+    url, database = stage
+    context = await new_context(java_script_enabled=script)
+    page = await context.new_page()
+    await page.goto(entering(url, "elm", "/t/elm/unsynced"))
+    await page.get_by_role("link", name="Clear ID…").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("Clear the ID of customer Oak & Sons?")
+    await dialog.get_by_label("Clear ID and resync").check()
+    await dialog.get_by_label("I looked in QuickBooks").check()
+    await dialog.get_by_label("Reason").fill("Deleted by the bookkeeper")
+    await dialog.get_by_role("button", name="Clear ID", exact=True).click()
+    await expect(page.get_by_role("status").filter(has_text="Clear ID: 1 entity asked for.")).to_be_visible()
+    async with database.tenant("elm") as connection:
+        subjects = [
+            row["subject"] for row in await connection.fetch("select subject from outbox order by id")
+        ]
+    assert [subject.split(".", 3)[3] for subject in subjects if "command" in subject] == [
+        "desktop.command.clear-id",
+        "wizard.command.resync",
+    ]
+
+
+async def test_a_code_opens_in_place(page: Page, stage: tuple[str, Database]) -> None:
+    url, _ = stage
+    await page.goto(entering(url, "oak", "/status-codes?q=3100&edition=desktop"))
+    row = page.locator("#code-desktop-3100")
+    await row.locator("summary").click()
+    await expect(row.get_by_text("Look for the name in QuickBooks")).to_be_visible()
