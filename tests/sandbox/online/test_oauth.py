@@ -171,10 +171,26 @@ def test_rotation_once_a_day(simulator: Simulator, tokens: Any) -> None:
 
 
 def test_a_lost_answer_with_a_rotation_ends_the_connection(simulator: Simulator, tokens: Any) -> None:
-    simulator.control("POST", "/faults", {"effect": "lose_answer", "operation": "token"})
+    simulator.trouble("lose_answer", operation="token")
     with pytest.raises(httpx.RemoteProtocolError):
         refresh(simulator, tokens["refresh_token"])
     assert refresh(simulator, tokens["refresh_token"]).json()["error"] == "invalid_grant"
+
+
+def test_the_journal_knows_whose_token_was_asked_for(simulator: Simulator, tokens: Any) -> None:
+    refresh(simulator, tokens["refresh_token"])
+    refresh(simulator, "never issued")
+    assert [call["status"] for call in simulator.journal(operation="token")] == [200, 200]
+
+
+def test_every_consent_can_be_approved_by_a_setting(simulator: Simulator) -> None:
+    simulator.control("POST", "/oauth", {"auto_approve": simulator.realm})
+    try:
+        location = consent(simulator).headers["location"]
+    finally:
+        simulator.control("POST", "/oauth", {})
+    assert parse_qs(urlsplit(location).query)["realmId"] == [simulator.realm]
+    assert consent(simulator).status_code == 200
 
 
 def test_an_access_token_expires(simulator: Simulator, tokens: Any) -> None:

@@ -28,7 +28,7 @@ def build(settings: OnlineSettings, *, clock: Clock | None = None) -> FastAPI:
         yield
         store.close()
 
-    app = FastAPI(title="QuickBooks Online (simulated)", lifespan=lifespan)
+    app = FastAPI(title="QuickBooks Online (simulated)", lifespan=lifespan, docs_url=None, redoc_url=None)
     stylesheet = (
         files("qbsync_local.sandbox.online").joinpath("static/online.css").read_text(encoding="utf-8")
     )

@@ -55,8 +55,9 @@ def oauth_routes(store: Store, tokens: Tokens, traffic: Traffic, settings: Onlin
         problem = _consent_problem(asked, settings)
         if problem is not None:
             return render("problem.html", status=400, title="This app cannot be connected", problem=problem)
-        if asked.auto_approve and store.company(asked.auto_approve):
-            return _approved(tokens, asked, asked.auto_approve)
+        chosen = asked.auto_approve or tokens.policy.auto_approve
+        if chosen is not None and store.company(chosen) is not None:
+            return _approved(tokens, asked, chosen)
         return render("consent.html", asked=asked, companies=store.companies())
 
     @router.post(_AUTHORIZE)
@@ -75,7 +76,7 @@ def oauth_routes(store: Store, tokens: Tokens, traffic: Traffic, settings: Onlin
     @router.post(_TOKEN)
     async def token(request: Request) -> Response:
         form = await _form(request)
-        call = _call(store, request, "token")
+        call = _call(store, request, "token", tokens.owner(form.get("refresh_token") or form.get("code", "")))
         trouble = traffic.strike(call)
         early = _early(trouble)
         response = early or _token_answer(tokens, settings, request, form)
@@ -87,7 +88,7 @@ def oauth_routes(store: Store, tokens: Tokens, traffic: Traffic, settings: Onlin
     @router.post(_REVOKE)
     async def revoke(request: Request) -> Response:
         value = await _token_to_revoke(request)
-        call = _call(store, request, "revoke")
+        call = _call(store, request, "revoke", tokens.owner(value))
         trouble = traffic.strike(call)
         response = _early(trouble) or _revoke_answer(tokens, settings, request, value)
         return await deliver(request, traffic, call, trouble, response)
@@ -214,6 +215,8 @@ async def _token_to_revoke(request: Request) -> str:
     return (await _form(request)).get("token", "")
 
 
-def _call(store: Store, request: Request, operation: str) -> Call:
+def _call(store: Store, request: Request, operation: str, realm: str | None) -> Call:
     at = store.now().isoformat(timespec="milliseconds")
-    return Call(at=at, tid=new_tid(), method=request.method, path=request.url.path, operation=operation)
+    return Call(
+        at=at, tid=new_tid(), method=request.method, path=request.url.path, operation=operation, realm=realm
+    )

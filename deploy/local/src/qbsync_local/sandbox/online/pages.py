@@ -20,7 +20,10 @@ TABS = (
     "Customer", "Item", "Invoice", "Estimate", "SalesReceipt", "CreditMemo", "RefundReceipt", "Payment", "Vendor",
     "PurchaseOrder", "Bill", "Employee", "TimeActivity", "Account", "Class", "Department", "Term", "PaymentMethod",
 )  # fmt: skip
-_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action *; base-uri 'none'; frame-ancestors 'none'"
+_POLICY = "default-src 'none'; style-src 'self'; img-src data:; form-action *; base-uri 'none'; frame-ancestors 'none'"
+
+
+_ROWS = 500  # a page stays readable; the control API has the rest
 
 
 class HandEdit(BaseModel):
@@ -42,6 +45,7 @@ def _environment() -> Environment:
     )
     environment.filters["money"] = _money
     environment.filters["words"] = _words
+    environment.filters["plural"] = _plural
     return environment
 
 
@@ -116,7 +120,8 @@ def _page(store: Store, realm: str, entity: str, fault: Fault | None = None) -> 
         kind=kind,
         tabs=[schema().entities[name] for name in TABS],
         counts=store.counts(realm),
-        records=shown,
+        records=shown[:_ROWS],
+        total=len(shown),
         columns=_columns(kind),
         fault=fault,
     )
@@ -142,6 +147,14 @@ def _columns(kind: EntityType) -> tuple[str, ...]:
     }
     name = "FullyQualifiedName" if "FullyQualifiedName" in kind.properties else kind.label
     return name, *extra.get(kind.name, ())
+
+
+def _plural(name: str) -> str:
+    """Class -> Classes, TimeActivity -> Time activities, Bill -> Bills."""
+    words = _words(name)
+    if words.endswith("y"):
+        return f"{words[:-1]}ies"
+    return f"{words}es" if words.endswith("s") else f"{words}s"
 
 
 def _money(value: object) -> str:

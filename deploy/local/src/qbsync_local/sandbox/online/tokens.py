@@ -9,7 +9,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -21,12 +21,16 @@ _CODE_SECONDS = 600
 
 
 class TokenPolicy(BaseModel):
-    """How long tokens live (seconds), and when a refresh gives a new refresh token: `each` time or `daily`."""
+    """How long tokens live (seconds), and when a refresh gives a new refresh token: `each` time or `daily`.
+
+    auto_approve names the company that every consent goes to without showing the page.
+    """
 
     access_seconds: int = Field(3600, ge=0)
     refresh_seconds: int = Field(8_726_400, ge=0)
     hard_seconds: int = Field(5 * 365 * _DAY, ge=0)
-    rotate: str = Field("each", pattern="^(each|daily)$")
+    rotate: Literal["each", "daily"] = "each"
+    auto_approve: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,11 @@ class Tokens:
         """A new grant without a browser, for tests and the control API."""
         with self._store.transaction():
             return self._issue(realm, self._new_secret(), None)
+
+    def owner(self, value: str) -> str | None:
+        """The company that any token or code was made for, whatever its state."""
+        row = self._store.connection.execute("select realm from tokens where value = ?", (value,)).fetchone()
+        return str(row[0]) if row else None
 
     def realm_of(self, access_token: str) -> str | None:
         """The company an access token opens, None if it is unknown, expired or revoked."""
