@@ -105,12 +105,20 @@ def postgres_server_url(request: pytest.FixtureRequest) -> str:
     return handed_over or request.config.stash[RUN_SERVERS].postgres_url()
 
 
+@pytest.fixture(scope="session")
+def idle_databases() -> dict[str, list[str]]:
+    """Databases that a test of this process has given back, by the package of their schema."""
+    return {}
+
+
 @pytest.fixture
-async def databases(postgres_server_url: str) -> AsyncIterator[Databases]:
-    """Makes databases; all are dropped after the test."""
-    made = Databases(postgres_server_url)
+async def databases(
+    postgres_server_url: str, idle_databases: dict[str, list[str]]
+) -> AsyncIterator[Databases]:
+    """Makes databases; all are given back after the test."""
+    made = Databases(postgres_server_url, idle_databases)
     yield made
-    await made.drop_all()
+    await made.give_back()
 
 
 @pytest.fixture
