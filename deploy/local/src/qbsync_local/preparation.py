@@ -5,12 +5,14 @@ import nats.errors
 
 from qbsync_local.catalogue import SERVICES
 from qbsync_local.given import given
-from qbsync_shared import messaging, postgres
+from qbsync_shared import messaging
+from qbsync_shared.postgres.migrate import MigrationError
+from qbsync_shared.postgres.migrate import migrate as migrate_schema
 
 ERRORS = (
     OSError,
     asyncpg.PostgresError,
-    postgres.MigrationError,
+    MigrationError,
     nats.errors.Error,
     messaging.ShrinkRefusedError,
 )
@@ -19,7 +21,7 @@ ERRORS = (
 
 async def migrate(database_url: str) -> dict[str, list[str]]:
     """Bring each service's schema up to date; return the revisions applied now, by service."""
-    return {spec.name: await postgres.migrate(database_url, spec.schema, spec.module) for spec in SERVICES}
+    return {spec.name: await migrate_schema(database_url, spec.schema, spec.module) for spec in SERVICES}
 
 
 async def provision(
