@@ -38,7 +38,7 @@ def process(data: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait(port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             if httpx.get(f"http://127.0.0.1:{port}/health/live", trust_env=False).status_code == 200:
@@ -55,14 +55,15 @@ def test_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
     sent: list[str] = []
     with (
         process(tmp_path, port) as running,
-        httpx.Client(base_url=base, trust_env=False, timeout=10) as client,
+        httpx.Client(base_url=base, trust_env=False, timeout=30) as client,
     ):
         token = client.post(f"/control/companies/{REALM}/tokens").json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
         client.post("/control/faults", json={"effect": "throttle", "operation": "query"})
-        killer = threading.Timer(0.4, running.send_signal, [signal.SIGKILL])
-        killer.start()
+        killer = threading.Timer(0.05, running.send_signal, [signal.SIGKILL])
         for number in range(5000):
+            if number == 20:
+                killer.start()
             name = f"Customer {number}"
             sent.append(name)
             try:
@@ -76,10 +77,10 @@ def test_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
             answered[name] = answer.text
         killer.join()
         running.wait(timeout=10)
-    assert answered
+    assert len(answered) >= 20
     assert len(sent) == len(answered) + 1
 
-    with process(tmp_path, port), httpx.Client(base_url=base, trust_env=False, timeout=10) as client:
+    with process(tmp_path, port), httpx.Client(base_url=base, trust_env=False, timeout=30) as client:
         for number, name in enumerate(sent):
             again = client.post(
                 f"/v3/company/{REALM}/customer?requestid=r-{number}",
