@@ -26,9 +26,11 @@ Enter = Callable[[Page, str], str]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def stage(postgres_server_url: str) -> AsyncIterator[tuple[str, Database]]:
+async def stage(
+    postgres_server_url: str, idle_databases: dict[str, list[str]]
+) -> AsyncIterator[tuple[str, Database]]:
     """The log serving three tenants: one waits, one had a busy day, one lost a record."""
-    databases = Databases(postgres_server_url)
+    databases = Databases(postgres_server_url, idle_databases)
     database = await databases.opened("log", "qbsync_log")
     for tenant, story in (("oak", waiting_story()), ("fern", a_busy_day()), ("elm", gone_story())):
         said = [
@@ -41,7 +43,7 @@ async def stage(postgres_server_url: str) -> AsyncIterator[tuple[str, Database]]
     address = f"http://127.0.0.1:{bound.getsockname()[1]}"
     async with serving(make_app(database, clock, uuid7_maker(clock), address), bound) as url:
         yield url, database
-    await databases.drop_all()
+    await databases.give_back()
 
 
 def entering(url: str, tenant: str, path: str, role: Role = Role.ADMIN) -> str:
