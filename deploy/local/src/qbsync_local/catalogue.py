@@ -1,6 +1,7 @@
 """Which programs make up qbsync on one machine: module, schema, settings and port of each."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,15 @@ SANDBOX = (
 def service(name: str) -> ServiceSpec:
     """The service of that name. Raises KeyError."""
     return {spec.name: spec for spec in SERVICES}[name]
+
+
+def installed_sandbox() -> tuple[SandboxSpec, ...]:
+    """The programs of the sandbox that are part of this installation."""
+    return tuple(spec for spec in SANDBOX if _is_program(spec.module))
+
+
+def _is_program(module: str) -> bool:
+    try:
+        return find_spec(f"{module}.__main__") is not None
+    except ModuleNotFoundError:
+        return False

@@ -28,7 +28,7 @@ def bring_up(
         port_base=port_base,
         migrate=preparation.migrate,
         provision=preparation.provision,
-        sandbox=catalogue.SANDBOX if sandbox else (),
+        sandbox=catalogue.installed_sandbox() if sandbox else (),
     )
     raise typer.Exit(up.bring_up(plan, Terminal()))
 
