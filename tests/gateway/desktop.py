@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,6 +73,19 @@ class Endpoint:
         return answer(call.operation, await host._dispatch(self.gateway.connector, call, "127.0.0.1"))
 
 
+class Mishap(Faults):
+    """A named fault that happens once, at the n-th time that its moment comes."""
+
+    point = ""
+    at = 0
+
+    def take(self, name: str) -> bool:
+        if name != self.point:
+            return super().take(name)
+        self.at -= 1
+        return self.at == 0
+
+
 @dataclass
 class Desktop:
     """One tenant: its gateway, its company file, its Web Connector."""
@@ -83,7 +97,7 @@ class Desktop:
     make_id: MakeId
     qwc: str = ""
     password: str = ""
-    faults: Faults = field(default_factory=Faults)
+    faults: Mishap = field(default_factory=Mishap)
     seqs: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     async def configure(
@@ -182,8 +196,6 @@ class Desktop:
             rows = await connection.fetch(
                 "select payload from outbox where subject like $1 order by id", f"%.{noun}.{verb}"
             )
-        import json
-
         return [json.loads(row["payload"]) for row in rows]
 
     def records(self, query: str, tag: str) -> list[etree._Element]:
