@@ -13,7 +13,7 @@ from qbsync_wizard.jobs import Jobs
 from qbsync_wizard.service.context import SCHEMA, Context
 from qbsync_wizard.settings import WizardSettings
 from qbsync_wizard.web import pages
-from qbsync_wizard.web.pages import Site
+from qbsync_wizard.web.site import Site
 
 BODY_LIMITS = {"/api/": 16_000_000, "/t/": 4_000_000}
 """Bytes: a thousand entities in one request, and a form with every row of a page."""

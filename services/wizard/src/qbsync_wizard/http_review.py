@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from qbsync_shared.diff import FieldChange, field_changes
+from qbsync_shared.diff import FieldChange
 from qbsync_shared.ids import TenantId
 from qbsync_shared.kinds import Direction, Kind
 from qbsync_shared.postgres import Connection
@@ -12,8 +12,8 @@ from qbsync_shared.web.paging import LIMIT, Cursor, Keyset, Limit
 from qbsync_wizard import schemas
 from qbsync_wizard.api import Api, Approver, Viewer
 from qbsync_wizard.domain.approving import Need
-from qbsync_wizard.domain.evaluating import Change
-from qbsync_wizard.domain.records import Json, Standing
+from qbsync_wizard.domain.records import Standing
+from qbsync_wizard.domain.showing import changes_of
 from qbsync_wizard.postgres import items
 from qbsync_wizard.postgres.items import Filter, ItemRow
 from qbsync_wizard.service import review
@@ -125,17 +125,6 @@ def _item(row: ItemRow) -> schemas.ReviewItem:
         problems=[schemas.NeedAnswer(code=one.code, message=one.text) for one in item.problems],
         duplicates=[{"id": one.id, "label": one.label, "same": list(one.same)} for one in item.duplicates],
     )
-
-
-def changes_of(change: Change) -> tuple[FieldChange, ...]:
-    """The fields that change, before and after; lines stand as a whole."""
-    before: Json = {key: value for key, value in (change.before or {}).items() if key in change.fields}
-    after: Json = {key: value for key, value in change.entity.items() if key in change.fields}
-    found = field_changes(before if change.before is not None else None, after)
-    if "lines" in change.fields:
-        lines = FieldChange(path="lines", before=before.get("lines"), after=after.get("lines"))
-        return (*found, lines)
-    return found
 
 
 def _change(one: FieldChange) -> schemas.ChangeAnswer:

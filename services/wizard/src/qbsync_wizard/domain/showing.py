@@ -5,9 +5,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from qbsync_shared.diff import FieldChange, field_changes
 from qbsync_shared.entities import parse_entity
 from qbsync_shared.ids import EntityKey
 from qbsync_shared.kinds import Direction, Kind, Operation, rules
+from qbsync_wizard.domain.comparing import alike
 from qbsync_wizard.domain.evaluating import Change, Item
 from qbsync_wizard.domain.prechecks import Problem
 from qbsync_wizard.domain.records import Candidate, Json, Standing, digest
@@ -131,3 +133,17 @@ def _read_change(data: Json) -> Change:
         before=data["before"],
         fields=tuple(data["fields"]),
     )
+
+
+def changes_of(change: Change) -> tuple[FieldChange, ...]:
+    """The fields that change, before and after; lines stand as a whole."""
+    before: Json = {key: given for key, given in (change.before or {}).items() if key in change.fields}
+    after: Json = {key: given for key, given in change.entity.items() if key in change.fields}
+    found = tuple(
+        one
+        for one in field_changes(before if change.before is not None else None, after)
+        if not alike(one.before, one.after, field=one.path)
+    )
+    if "lines" in change.fields:
+        return (*found, FieldChange(path="lines", before=before.get("lines"), after=after.get("lines")))
+    return found

@@ -514,3 +514,14 @@ select w.kind, w.app_id,
   from unnest($2::text[], $3::text[]) w(kind, app_id)
   left join app_entity e on e.tenant_id = $1 and e.kind = w.kind and e.app_id = w.app_id
   left join review_item i on i.tenant_id = $1 and i.kind = w.kind and i.ref = 'a:' || w.app_id;
+
+-- name: count_failed
+-- Entities whose latest sync failed; 1,000 stands for more.
+select count(*) from (
+    select from sync s
+     where s.tenant_id = $1 and s.state = 'failed' and not s.resynced
+       and not exists (select from sync n where n.tenant_id = $1 and n.kind = s.kind and n.app_id = s.app_id
+                          and n.seq > s.seq)
+       and not exists (select from sync n where n.tenant_id = $1 and n.kind = s.kind
+                          and n.quickbooks_id = s.quickbooks_id and n.seq > s.seq)
+     limit 1000) f;

@@ -136,6 +136,7 @@ create index sync_app on sync (tenant_id, kind, app_id, seq desc) where app_id i
 create index sync_quickbooks on sync (tenant_id, kind, quickbooks_id, seq desc) where quickbooks_id is not null;
 create index sync_latest on sync (tenant_id, seq desc);
 create index sync_approval on sync (tenant_id, approval_id, state);
+create index sync_failed on sync (tenant_id, seq) where state = 'failed' and not resynced;
 
 -- What waits, was kept back, cleared or is always skipped: at most one row per entity.
 create table review_item (
