@@ -330,6 +330,25 @@ async def test_what_was_seen_is_told_once_and_own_writes_do_not_echo(bench: Benc
     assert link.token == "4"
 
 
+async def test_a_sales_tax_item_is_told_for_matching_only(bench: Bench) -> None:
+    entity = {"kind": "item", "type": "sales_tax", "name": "County Tax", "active": True}
+    async with bench.database.tenant(T) as connection:
+        await bench.links.observe(
+            connection, T, Seen(kind=Kind.ITEM, quickbooks_id="8", token="0", entity=entity)
+        )
+    assert (await bench.said())[-1][1]["for_matching"] is True
+
+
+async def test_what_changed_before_the_import_date_is_told_for_matching_only(bench: Bench) -> None:
+    now = bench.clock.now()
+    old = Seen(
+        kind=Kind.CUSTOMER, quickbooks_id="9", token="0", entity=SEEN, changed_at=now - timedelta(days=9)
+    )
+    async with bench.database.tenant(T) as connection:
+        await bench.links.observe(connection, T, old, import_since=now)
+    assert (await bench.said())[-1][1]["for_matching"] is True
+
+
 async def _import(bench: Bench) -> tuple[SyncApproved, Any]:
     record = Seen(kind=Kind.CUSTOMER, quickbooks_id="7", token="0", entity=SEEN)
     approval = bench.approved("x", direction="import", app_id=None, quickbooks_id="7", entity=SEEN)

@@ -8,7 +8,7 @@ from qbsync_shared.connector.domain import Json, LinkRow, Seen, WorkItem, withou
 from qbsync_shared.connector.events import Announcer
 from qbsync_shared.connector.references import name_app_ids
 from qbsync_shared.diff import changed_fields, same
-from qbsync_shared.entities import parse_entity
+from qbsync_shared.entities import ItemType, parse_entity
 from qbsync_shared.ids import EntityKey, MakeId
 from qbsync_shared.kinds import Direction, Edition, Operation, rules
 from qbsync_shared.messages import (
@@ -256,7 +256,7 @@ class LinkKeeper:
             return False
         version = await store.put_seen(connection, tenant, _with_entity(record, named))
         await self._move_token(connection, tenant, link, record, named)
-        import_is_on = Direction.IMPORT in rules(record.kind).directions
+        import_is_on = Direction.IMPORT in rules(record.kind).directions and not _read_only(named)
         old = before is None and import_since is not None and _older(record, import_since)
         await publish(
             connection,
@@ -350,6 +350,11 @@ def _bare(entity: Json | None) -> Json | None:
         return value
 
     return {key: strip(value) for key, value in entity.items() if key not in ("app_id", "revision")}
+
+
+def _read_only(entity: Json | None) -> bool:
+    """Sales-tax and group items are read like a list and never reviewed (contract, section 2)."""
+    return entity is not None and entity.get("type") in (ItemType.SALES_TAX, ItemType.GROUP)
 
 
 def _older(record: Seen, since: datetime) -> bool:
