@@ -6,6 +6,9 @@ from contextlib import suppress
 
 import structlog
 
+from qbsync_shared.logging import describe_error
+from qbsync_shared.postgres import is_transient
+
 Loop = Callable[[], Awaitable[None]]
 
 FIRST_PAUSE = 0.5
@@ -22,10 +25,13 @@ async def keep_running(loop: Loop, *, name: str, first_pause: float = FIRST_PAUS
         started = asyncio.get_running_loop().time()
         try:
             await loop()
-        except Exception:
+        except Exception as error:
             if asyncio.get_running_loop().time() - started > STEADY_SECONDS:
                 pause = first_pause
-            log.exception("loop_failed", loop=name, pause_seconds=pause)
+            if is_transient(error):
+                log.warning("loop_interrupted", loop=name, pause_seconds=pause, error=describe_error(error))
+            else:
+                log.exception("loop_failed", loop=name, pause_seconds=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
         else:

@@ -20,6 +20,8 @@ from qbsync_shared.messaging.dead_letters import (
     replay,
 )
 from qbsync_shared.messaging.labels import without_tenant
+from qbsync_shared.messaging.subscriptions import MAX_DELIVER
+from qbsync_shared.postgres import Database, migrate
 from tests.shared.messaging.support import (
     AT,
     DURABLE,
@@ -37,6 +39,7 @@ from tests.shared.messaging.support import (
     subscription,
     until,
 )
+from tests.shared.servers import make_postgres
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -189,7 +192,7 @@ async def test_5_a_consumer_made_with_other_settings_is_brought_up_to_date(sampl
         async with running_bus(sample, streams, subscription(ack_wait=33)) as bus:
             await ready(bus)
             config = (await js.consumer_info(subjects.COMMANDS, DURABLE)).config
-    assert (config.ack_wait, config.max_deliver) == (33, subscription().max_deliver)
+    assert (config.ack_wait, config.max_deliver) == (33, MAX_DELIVER)
 
 
 async def test_6_a_deleted_consumer_or_stream_comes_back(sample, streams):
@@ -456,3 +459,70 @@ async def test_a_shuffled_and_doubled_replay_changes_nothing(sample, streams):
 def test_the_consumer_of_a_subscription():
     config = consumer_config(subscription())
     assert (config.durable_name, config.filter_subject, config.backoff) == (DURABLE, PAUSES, None)
+
+
+async def test_what_was_fetched_together_shares_a_transaction_and_fails_alone(sample, streams):
+    calls = []
+
+    async def picky(connection, message):
+        calls.append((message.id, await connection.fetchval("select pg_current_xact_id()::text")))
+        await note(connection, message)
+        if message.id == "acme-3":
+            raise KeyError(message.id)
+
+    for number in range(6):
+        await put(streams, SUBJECT, pause(number).encode(), ce_id=f"acme-{number}")
+    async with running_bus(sample, streams, subscription(picky)):
+        letter = await a_letter(sample)
+        await settled(streams)
+    assert letter.event_id == "acme-3"
+    assert await effects(sample) == [f"acme-{n}" for n in (0, 1, 2, 4, 5)]
+    assert len({transaction for _, transaction in calls[:4]}) == 1  # together, until one failed
+    assert len({transaction for _, transaction in calls[4:]}) == 6  # then each alone
+
+
+async def test_a_handler_of_many_gets_new_messages_of_one_tenant_in_order(sample, streams):
+    groups = []
+
+    async def many(connection, messages):
+        groups.append([message.id for message in messages])
+        for message in messages:
+            await note(connection, message)
+
+    for number in (0, 1, 2, 1, 3):
+        for tenant in ("acme", "other"):
+            await put(streams, f"qbsync.v1.{tenant}.desktop.command.pause", pause(number, tenant).encode())
+    async with running_bus(sample, streams, subscription(handle_many=many)):
+        await until(lambda: counted(sample, 8))
+    assert sorted(groups) == [[f"{tenant}-{n}" for n in range(4)] for tenant in ("acme", "other")]
+
+
+async def counted(database, number):
+    return len(await effects(database)) == number
+
+
+async def test_while_postgresql_is_away_messages_wait(tmp_path, nats_url):
+    """No dead letter, no loss: the storage that could note either is the one that is away."""
+    server = make_postgres(tmp_path / "postgres", careful=True)
+    server.start()
+    try:
+        await migrate(server.url, SCHEMA, PACKAGE)
+        database = Database(server.url, schema=SCHEMA)
+        await database.open()
+        async with running_bus(database, nats_url, subscription(delays=(0.1, 0.1))) as bus:
+            await ready(bus)
+            await asyncio.to_thread(server.kill)
+            await put(nats_url, SUBJECT, pause(1).encode(), ce_id="acme-1")
+
+            async def tried_often():
+                async with jetstream(nats_url) as js:
+                    info = await js.consumer_info(subjects.COMMANDS, DURABLE)
+                return info.delivered.consumer_seq > 4
+
+            await until(tried_often)
+            await asyncio.to_thread(server.start)
+            await handled(database, "acme-1")
+            assert await open_letters(database) == []
+        await database.close()
+    finally:
+        server.stop()

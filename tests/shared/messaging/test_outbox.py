@@ -332,7 +332,7 @@ async def test_kill_9_of_postgresql_and_nats_loses_and_doubles_nothing(tmp_path)
                 else:
                     sure.append(message.id)
 
-        async with running_bus(sample, nats_server.url, subscription(delays=(0.2, 0.5, 1.0, 2.0, 4.0))):
+        async with running_bus(sample, nats_server.url, subscription(delays=(0.2, 0.5, 1.0, 2.0, 4.0), ack_wait=3)):
             writers = [asyncio.create_task(write(tenant)) for tenant in ("acme", "other")]
             for server in (nats_server, postgres, nats_server, postgres):
                 before = len(sure)

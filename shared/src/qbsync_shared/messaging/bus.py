@@ -22,6 +22,7 @@ from qbsync_shared.messaging.labels import metrics_middleware, telemetry_middlew
 from qbsync_shared.messaging.outbox import QUERIES
 from qbsync_shared.messaging.relay import Relay
 from qbsync_shared.messaging.subscriptions import Subscription
+from qbsync_shared.messaging.transactions import SharedTransactions
 from qbsync_shared.postgres import Database
 
 GRACEFUL_SECONDS = 18.0
@@ -130,16 +131,20 @@ class Bus:
             middlewares=[telemetry_middleware(), metrics_middleware(service, self.registry), fate],
             logger=None,
         )
+        limit = asyncio.Semaphore(max(1, self._database.max_size // 2))  # the rest is for HTTP and loops
         for subscription in self._subscriptions:
-            self._subscribe(broker, subscription)
+            self._subscribe(broker, subscription, SharedTransactions(self._database, subscription, limit))
         return broker
 
-    def _subscribe(self, broker: NatsBroker, subscription: Subscription[Any]) -> None:
+    @staticmethod
+    def _subscribe(
+        broker: NatsBroker, subscription: Subscription[Any], transactions: SharedTransactions
+    ) -> None:
         async def decode(delivered: NatsMessage) -> Message:
             return delivery.decode(delivered, subscription.message)
 
         async def receive(message: Message) -> None:
-            await delivery.handle_once(self._database, subscription, message)
+            await transactions.handle(message, replayed=delivery.is_replay())
 
         receive.__name__ = subscription.durable.replace("-", "_")
         receive.__annotations__["message"] = subscription.message  # AsyncAPI shows the type of the payload

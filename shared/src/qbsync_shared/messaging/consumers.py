@@ -17,7 +17,7 @@ from nats.js.errors import NotFoundError
 from qbsync_shared import metrics
 from qbsync_shared.messaging.link import NatsLink
 from qbsync_shared.messaging.streams import provision_streams
-from qbsync_shared.messaging.subscriptions import Subscription
+from qbsync_shared.messaging.subscriptions import MAX_DELIVER, Subscription
 
 GUARD_SECONDS = 3.0
 
@@ -32,7 +32,7 @@ def consumer_config(subscription: Subscription[Any]) -> ConsumerConfig:
         deliver_policy=DeliverPolicy.ALL,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=subscription.ack_wait,
-        max_deliver=subscription.max_deliver,
+        max_deliver=MAX_DELIVER,
         max_ack_pending=1000,
     )
 

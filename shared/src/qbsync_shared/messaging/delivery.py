@@ -23,11 +23,10 @@ from qbsync_shared.messaging.dead_letters import (
     record,
     tenant_of,
 )
-from qbsync_shared.messaging.outbox import CURRENT_EVENT, QUERIES
 from qbsync_shared.messaging.subscriptions import Subscription, TransientError
-from qbsync_shared.postgres import Database, is_transient
+from qbsync_shared.postgres import Database, is_transient, is_unavailable
 
-UNAVAILABLE_SECONDS = 5.0
+UNAVAILABLE_SECONDS = 30.0
 _VERSIONED = re.compile(r"^qbsync\.(?P<version>v\d+)\.")
 _DELIVERED: ContextVar[NatsMessage] = ContextVar("qbsync_delivered")
 
@@ -67,21 +66,9 @@ def decode(delivered: NatsMessage, expected: type[Message]) -> Message:
     return message
 
 
-async def handle_once(database: Database, subscription: Subscription[Any], message: Message) -> None:
-    """Handle a message in one transaction with its inbox row; one that was handled before does nothing."""
-    replayed = REPLAY_HEADER in _DELIVERED.get().headers
-    key = (subscription.durable, message.tenant, message.id)
-    token = CURRENT_EVENT.set(message.id)
-    try:
-        async with database.tenant(message.tenant) as connection:
-            if await connection.fetchval(QUERIES["insert_inbox"], *key) is None:
-                metrics.INBOX_DUPLICATES.labels(consumer=subscription.durable).inc()
-            else:
-                await subscription.handle(connection, message)
-            if replayed:
-                await connection.execute(QUERIES["resolve_dead_letter"], *key)
-    finally:
-        CURRENT_EVENT.reset(token)
+def is_replay() -> bool:
+    """Whether the message that is being delivered is a dead letter sent again."""
+    return REPLAY_HEADER in _DELIVERED.get().headers
 
 
 class Fate:
@@ -137,22 +124,26 @@ class _FateOfOne(BaseMiddleware):
         self, delivered: NatsMessage, subscription: Subscription[Any], error: Exception
     ) -> None:
         attempt = delivered.raw_message.metadata.num_delivered
-        passing = isinstance(error, TransientError) or is_transient(error)
-        if passing and attempt <= len(subscription.delays):
-            delay = subscription.delays[attempt - 1] * self._fate.jitter()
+        away = is_unavailable(error)
+        if away or (
+            (isinstance(error, TransientError) or is_transient(error)) and attempt <= len(subscription.delays)
+        ):
+            delay = subscription.delays[min(attempt, len(subscription.delays)) - 1]
+            if (
+                away
+            ):  # no fault of the message, however long it lasts: it comes again until the storage is back
+                delay = min(delay, UNAVAILABLE_SECONDS)
+            delay *= self._fate.jitter()
             log.info(
                 "message_retried", attempt=attempt, delay_seconds=round(delay, 1), error=describe_error(error)
             )
             raise NackMessage(delay=delay) from error
-        if passing and attempt < subscription.max_deliver and is_transient(error):
-            # our own storage is away: no fault of the message, and nowhere to write it down
-            raise NackMessage(delay=subscription.delays[-1] * self._fate.jitter()) from error
         letter = self._letter(delivered, subscription, error, attempt)
         try:
             async with self._fate.database.everyone() as connection:
                 await record(connection, letter)
         except Exception as trouble:
-            log.exception("dead_letter_not_written")
+            log.warning("dead_letter_not_written", error=describe_error(trouble))
             raise NackMessage(delay=UNAVAILABLE_SECONDS * self._fate.jitter()) from trouble
         metrics.DEAD_LETTERS.labels(
             stream=letter.stream, consumer=letter.consumer, reason=letter.reason.value

@@ -6,8 +6,9 @@ insert into outbox (event_id, tenant_id, stream, subject, headers, payload)
 values ($1, $2, $3, $4, $5, $6);
 
 -- name: insert_inbox
--- Note that this consumer handles the event; no row comes back when it has done so before.
-insert into inbox (consumer, tenant_id, event_id) values ($1, $2, $3)
+-- Note that this consumer handles these events; those come back that it has not handled before.
+insert into inbox (consumer, tenant_id, event_id)
+select $1, $2, event_id from unnest($3::text[]) as event_id
 on conflict do nothing
 returning event_id;
 

@@ -6,6 +6,7 @@ from qbsync_shared.postgres.database import (
     application_role,
     connect,
     is_transient,
+    is_unavailable,
 )
 from qbsync_shared.postgres.migrate import MigrationError, migrate
 from qbsync_shared.postgres.queries import Queries
@@ -18,5 +19,6 @@ __all__ = [
     "application_role",
     "connect",
     "is_transient",
+    "is_unavailable",
     "migrate",
 ]

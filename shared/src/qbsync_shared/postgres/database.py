@@ -1,5 +1,6 @@
 """The pool of one service: it runs as the service's role, so row-level security holds."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,18 +20,23 @@ STATEMENT_TIMEOUT = "30s"
 LOCK_TIMEOUT = "10s"
 IDLE_IN_TRANSACTION_TIMEOUT = "60s"
 CONNECT_SECONDS = 10.0
+CLOSE_SECONDS = 10.0
 
-TRANSIENT_ERRORS: tuple[type[BaseException], ...] = (
+_UNAVAILABLE: tuple[type[BaseException], ...] = (
     OSError,  # TimeoutError is one of them
     asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TransactionRollbackError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
     asyncpg.InsufficientResourcesError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InternalClientError,  # what is left of a connection that died in the middle of a statement
 )
-"""What passes by itself: the same statements may well succeed in a moment."""
+_CONTENDED: tuple[type[BaseException], ...] = (
+    asyncpg.OperatorInterventionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
 
 
 def application_role(schema: str) -> str:
@@ -38,11 +44,16 @@ def application_role(schema: str) -> str:
     return f"qbsync_{schema}"
 
 
-def is_transient(error: BaseException) -> bool:
-    """Whether the storage was unavailable or contended, as opposed to a fault in what was asked of it."""
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the server could not be reached or went away."""
     if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):
         return "closed" in str(error) or "released" in str(error)
-    return isinstance(error, TRANSIENT_ERRORS)
+    return isinstance(error, _UNAVAILABLE)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same statements may well succeed in a moment: the server was away, busy, or broke a deadlock."""
+    return is_unavailable(error) or isinstance(error, _CONTENDED)
 
 
 def _server_settings(schema: str, purpose: str) -> dict[str, str]:
@@ -89,7 +100,7 @@ class Database:
     def __init__(self, url: str, *, schema: str, max_size: int = 10) -> None:
         self.url = url
         self.schema = schema
-        self._max_size = max_size
+        self.max_size = max_size
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def open(self) -> None:
@@ -98,17 +109,20 @@ class Database:
             self._pool = await asyncpg.create_pool(
                 self.url,
                 min_size=0,
-                max_size=self._max_size,
+                max_size=self.max_size,
                 server_settings=_server_settings(self.schema, "pool"),
                 init=_prepare,
                 timeout=CONNECT_SECONDS,
             )
 
     async def close(self) -> None:
-        """Close the pool after its connections have been given back."""
+        """Close the pool once its connections have been given back, or after ten seconds in any case."""
         if self._pool is not None:
             pool, self._pool = self._pool, None
-            await pool.close()
+            try:
+                await asyncio.wait_for(pool.close(), CLOSE_SECONDS)
+            except (OSError, asyncpg.InterfaceError):
+                pool.terminate()
 
     @asynccontextmanager
     async def tenant(self, tenant_id: str) -> AsyncIterator[Connection]:
