@@ -54,6 +54,14 @@ def common(
     }
     for spec in sandbox:
         settings[f"QBSYNC_SANDBOX_{spec.name.upper()}_URL"] = where.address(spec.name)
+    if any(spec.name == "demo_app" for spec in sandbox):
+        # the demo app is the host application: people come in through it, and see soon what they did in QuickBooks
+        settings |= {
+            "QBSYNC_SIGN_IN_URL": f"{where.address('demo_app')}/sign-in",
+            "QBSYNC_APP_NAME": "Field service demo",
+            "QBSYNC_READ_EVERY_SECONDS": "1",
+            "QBSYNC_READ_INTERVAL_SECONDS": "5",
+        }
     if any(spec.name == "online" for spec in sandbox):
         online = where.address("online")
         settings |= {

@@ -1,0 +1,1 @@
+"""The sandbox's host application: a small field-service app, and the example for integrators (README.md)."""
