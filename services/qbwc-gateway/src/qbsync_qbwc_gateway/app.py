@@ -20,6 +20,9 @@ from qbsync_qbwc_gateway.session.sending import Sending
 from qbsync_qbwc_gateway.session.service import Rules, WebConnector
 from qbsync_qbwc_gateway.settings import GatewaySettings
 from qbsync_qbwc_gateway.soap.host import soap_router
+from qbsync_qbwc_gateway.web.actions import routes as action_routes
+from qbsync_qbwc_gateway.web.pages import Site
+from qbsync_qbwc_gateway.web.pages import routes as page_routes
 from qbsync_shared.clock import Clock, SystemClock
 from qbsync_shared.connector import LinkKeeper, WorkQueue
 from qbsync_shared.ids import MakeId, uuid7_maker
@@ -68,6 +71,7 @@ def assemble(settings: GatewaySettings, database: Database, *, clock: Clock, mak
         connectors=Connectors(
             database,
             passwords,
+            keeper,
             clock=clock,
             make_id=make_id,
             owner_id=settings.owner_id,
@@ -111,6 +115,7 @@ def build(settings: GatewaySettings) -> FastAPI:
     pages = Pages(
         SERVICE, settings, extra_templates="qbsync_qbwc_gateway.web", clock=clock, app_name=settings.app_name
     )
+    site = Site(pages, gateway.connectors)
     app = create_service(
         name=SERVICE,
         settings=settings,
@@ -120,6 +125,8 @@ def build(settings: GatewaySettings) -> FastAPI:
         routers=[
             soap_router(gateway.connector, public_url=settings.public_url),
             http.routes(database, gateway.connectors, app_name=settings.app_name),
+            page_routes(site),
+            action_routes(site),
         ],
     )
     install(app, settings=settings, pages=pages, body_limits={"/qbwc": _NO_LIMIT})

@@ -13,10 +13,10 @@ from qbsync_qbwc_gateway.session.announcing import next_run
 from qbsync_qbwc_gateway.session.model import Connector, Session
 from qbsync_qbwc_gateway.session.passwords import Passwords, new_password
 from qbsync_shared.clock import Clock
-from qbsync_shared.connector import tenants
+from qbsync_shared.connector import LinkKeeper, tenants
 from qbsync_shared.ids import MakeId
-from qbsync_shared.kinds import Edition, Plan
-from qbsync_shared.messages import AuditRecorded, Channel
+from qbsync_shared.kinds import Edition, Kind, Plan
+from qbsync_shared.messages import AuditRecorded, Channel, Pause, Resume
 from qbsync_shared.messages.base import stamp
 from qbsync_shared.messaging import publish
 from qbsync_shared.postgres import Connection, Database
@@ -59,6 +59,7 @@ class Connectors:
         self,
         database: Database,
         passwords: Passwords,
+        keeper: LinkKeeper,
         *,
         clock: Clock,
         make_id: MakeId,
@@ -69,6 +70,7 @@ class Connectors:
     ) -> None:
         self._database = database
         self._passwords = passwords
+        self._keeper = keeper
         self._clock = clock
         self._make_id = make_id
         self._owner_id = owner_id
@@ -133,16 +135,29 @@ class Connectors:
             return True
 
     async def unbind(self, tenant_id: str, *, by: str) -> bool:
-        """On purpose: the file that is open at the next run becomes the tenant's, under a new FileID."""
+        """On purpose: the file that is open at the next run becomes the tenant's, unless it is another tenant's."""
         async with self._database.tenant(tenant_id) as connection:
             connector = await store.lock_connector(connection, tenant_id)
             if connector is None:
                 return False
-            file_id = f"{{{uuid.uuid4()}}}"
-            await connection.execute(store.QUERIES["unbind"], tenant_id, file_id)
-            await tenants.rebind(connection, tenant_id, file_id)
+            await connection.execute(store.QUERIES["unbind"], tenant_id)
             await self._audit(connection, tenant_id, by=by, action="connector-unbind")
             return True
+
+    async def set_paused(self, tenant_id: str, *, kind: str, paused: bool, by: str) -> None:
+        """Stop or go on sending a kind, or everything (``*``)."""
+        command: dict[str, Any] = {
+            **stamp(self._make_id(), tenant_id, self._clock.now()),
+            "edition": Edition.DESKTOP,
+            "by": by,
+            "why": "on the connection page",
+            "kind": None if kind == "*" else Kind(kind),
+        }
+        async with self._database.tenant(tenant_id) as connection:
+            if paused:
+                await self._keeper.pause(connection, Pause(**command))
+            else:
+                await self._keeper.resume(connection, Resume(**command))
 
     async def health(self, tenant_id: str, *, sessions: int = 10) -> Health | None:
         """How the connection stands; None before the connector user was made."""

@@ -53,8 +53,8 @@ update connector set state = $2, code = $3, message = $4 where tenant_id = $1
 update connector set company_file = $2, bound_at = coalesce(bound_at, $3) where tenant_id = $1
 
 -- name: unbind
--- The next company file that is open will be the tenant's: with new ids, so that the old file is not taken for it.
-update connector set company_file = null, bound_at = null, file_id = $2 where tenant_id = $1
+-- The next company file that is open will be the tenant's.
+update connector set company_file = null, bound_at = null where tenant_id = $1
 
 -- name: set_facts
 -- What QuickBooks told of itself and the company.
