@@ -80,11 +80,10 @@ class Processor:
     # reading
 
     def _parse(self, text: str) -> etree._Element:
-        if any(ord(char) > 255 for char in text):
-            raise SetRefusedError("0x80040400", PARSE_ERROR)
         try:
+            text.encode("latin-1")
             document = parse_xml(_DECLARED.sub("", text).encode())
-        except XmlRefusedError as error:
+        except (UnicodeEncodeError, XmlRefusedError) as error:
             raise SetRefusedError("0x80040400", PARSE_ERROR) from error
         self._check_version(document)
         if document.tag == "QBXML" and len(document) and document[0].get("onError") == "rollbackOnError":

@@ -31,7 +31,7 @@ def render(
     content["TimeCreated"] = company.clock.shown(record.created)
     content["TimeModified"] = company.clock.shown(record.modified)
     content["EditSequence"] = str(record.edit_sequence)
-    if not lines and record.kind != "ReceivePayment":
+    if not lines:
         for name in kind.lines:
             content.pop(name, None)
     if not links:

@@ -9,6 +9,7 @@ import zeep.transports
 # zeep carries no types.
 zeep_client: Any = zeep.Client
 zeep_transport: Any = zeep.transports.Transport
+zeep_settings: Any = zeep.Settings
 
 # What the Web Connector writes to its log when a call fails (QBWC Programmer's Guide, error codes).
 CODES = {
@@ -40,7 +41,9 @@ class SoapClient:
         self._session.trust_env = False
         transport: Any = zeep_transport(session=self._session, timeout=timeout, operation_timeout=timeout)
         try:
-            client: Any = zeep_client(f"{app_url}?wsdl", transport=transport)
+            client: Any = zeep_client(
+                f"{app_url}?wsdl", transport=transport, settings=zeep_settings(xml_huge_tree=True)
+            )
             binding = next(iter(client.wsdl.bindings))
             self._service = client.create_service(binding, app_url)
         except Exception as error:

@@ -186,7 +186,11 @@ class Store:
 
     def by_name(self, names: str, full_name: str) -> Record | None:
         """A list element by its full name, whatever the case."""
-        row = self._one("SELECT * FROM record WHERE names = ? AND name_key = ?", names, full_name.casefold())
+        row = self._one(
+            "SELECT * FROM record WHERE names = ? AND name_key = ? AND names <> ''",
+            names,
+            full_name.casefold(),
+        )
         return _record(row) if row else None
 
     def full_name(self, identifier: str) -> str | None:

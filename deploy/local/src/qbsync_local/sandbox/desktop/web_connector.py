@@ -5,7 +5,8 @@ Source: QBWC Programmer's Guide, chapters 2, 5, 8 and 10.
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -36,7 +37,10 @@ class Service(Protocol):
 
 @dataclass(slots=True)
 class RunReport:
-    """What one update did. `outcome`: finished, no_work, bad_user, busy, postponed, refused, no_company, died, stopped, error."""
+    """What one update did, and how long QuickBooks and the web service took.
+
+    `outcome`: finished, no_work, bad_user, busy, postponed, refused, no_company, died, stopped, error.
+    """
 
     outcome: str = "finished"
     message: str = ""
@@ -48,6 +52,8 @@ class RunReport:
     hresults: list[str] = field(default_factory=list)
     postpone_seconds: int = 0
     minimum_seconds: int = 0
+    quickbooks_seconds: float = 0.0
+    service_seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -207,7 +213,8 @@ class WebConnector:
         self._report.round_trips += 1
         response = hresult = message = ""
         try:
-            response = processor.process(request, session)
+            with self._timed("quickbooks_seconds"):
+                response = processor.process(request, session)
         except SetRefusedError as refused:
             hresult, message = refused.hresult, refused.message
             self._report.hresults.append(hresult)
@@ -216,8 +223,7 @@ class WebConnector:
         self._die("die_before_answer")
         times = 2 if self._faults.take("answer_twice") else 1
         for _ in range(times):
-            self._report.calls.append("receiveResponseXML")
-            progress = self._service.number(
+            progress = self._number(
                 "receiveResponseXML", ticket=ticket, response=response, hresult=hresult, message=message
             )
         self._die("die_after_answer")
@@ -242,9 +248,27 @@ class WebConnector:
         raise _Stop(outcome, message or said)
 
     def _text(self, method: str, **arguments: Any) -> str:
-        self._report.calls.append(method)
-        return self._service.text(method, **arguments)
+        with self._calling(method):
+            return self._service.text(method, **arguments)
+
+    def _number(self, method: str, **arguments: Any) -> int:
+        with self._calling(method):
+            return self._service.number(method, **arguments)
 
     def _strings(self, method: str, **arguments: Any) -> list[str]:
+        with self._calling(method):
+            return self._service.strings(method, **arguments)
+
+    @contextmanager
+    def _calling(self, method: str) -> Iterator[None]:
         self._report.calls.append(method)
-        return self._service.strings(method, **arguments)
+        with self._timed("service_seconds"):
+            yield
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            setattr(self._report, name, getattr(self._report, name) + time.perf_counter() - started)
