@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from fastapi import APIRouter, FastAPI
 
 from qbsync_log import http
+from qbsync_log.letters import LetterReader
 from qbsync_log.messages import SCHEMA, SUBSCRIPTIONS
 from qbsync_log.service.commands import Commands
+from qbsync_log.service.expiry import Expiry
 from qbsync_log.settings import LogSettings
 from qbsync_log.web.pages import routers
 from qbsync_log.web.site import Site
@@ -46,6 +48,10 @@ def build(settings: LogSettings) -> FastAPI:
     database = Database(url, schema=SCHEMA, max_size=settings.database_connections)
     pages, hints = make_pages(settings, clock), Hints(SCHEMA)
 
+    credentials = settings.nats_credentials.get_secret_value() if settings.nats_credentials else None
+    letters = LetterReader(database, settings.nats_url.get_secret_value(), credentials)
+    expiry = Expiry(database, clock)
+
     async def listen() -> None:
         await hints.listen(url)
 
@@ -54,7 +60,7 @@ def build(settings: LogSettings) -> FastAPI:
         settings=settings,
         database=database,
         subscriptions=SUBSCRIPTIONS,
-        loops=[listen],
+        loops=[listen, letters.run, expiry.run],
         routers=make_routers(settings, database, pages, hints, uuid7_maker(clock)),
     )
     install(app, settings=settings, pages=pages)

@@ -109,7 +109,7 @@ update request r set state = 'answered'
 -- name: refuse_request
 -- The command was refused.
 update request set state = 'refused', code = $3, answer = $4
- where tenant_id = $1 and command_id = $2
+ where tenant_id = $1 and command_id = $2 and state = 'open'
 returning sync_id, action;
 
 -- name: insert_request
@@ -123,20 +123,13 @@ returning command_id;
 update request set state = 'refused', answer = 'No answer came in time.'
  where tenant_id = $1 and sync_id = $2 and action = $3 and state = 'open' and asked_at < $4;
 
--- name: open_request
--- Whether a resync is asked for and not answered.
-select true from request where tenant_id = $1 and sync_id = $2 and action = 'resync' and state = 'open';
+-- name: overdue_requests
+-- Commands whose answer did not come in time, over all tenants.
+select tenant_id, command_id from request where state = 'open' and asked_at < $1 order by asked_at limit $2;
 
 -- name: set_asked
 -- Resync was pressed, or is answered.
 update sync set asked_at = $3 where tenant_id = $1 and sync_id = $2 and asked_at is distinct from $3;
-
--- name: requests_of_sync
--- What was asked for on a sync, newest first.
-select command_id, action, by, why, asked_at, state, code, answer from request
- where tenant_id = $1 and sync_id = any($2::text[])
- order by asked_at desc, command_id
- limit 100;
 
 -- name: upsert_tenant
 -- What the wizard says of a tenant; a deleted one stays deleted.

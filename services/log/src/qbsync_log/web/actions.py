@@ -39,6 +39,8 @@ def routes(site: Site) -> APIRouter:
         form = await read_form(request)
         why = str(form.get("why", "")).strip()[:1_000]
         errors = {}
+        if form.get("action") not in {"resync", "clear"}:
+            errors["action"] = "Choose what should happen."
         if not why:
             errors["why"] = "Say why: it stands in the history of this record."
         if form.get("sure") != "1":
@@ -47,7 +49,7 @@ def routes(site: Site) -> APIRouter:
             return await clear_id_page(site, request, tenant, sync_id, errors=errors, given=form)
         async with site.database.tenant(tenant) as connection:
             await known_tenant(connection, tenant)
-            again = form.get("action") != "clear"
+            again = form["action"] == "resync"
             result = await site.commands.clear_id(
                 connection, tenant, [sync_id], by=admin.name, why=why, resync=again
             )

@@ -79,14 +79,15 @@ def make_card(
         if waits
         else title(count, first.kind, first.label, what=why.title)
     )
+    own = why.scope == "any"  # then the message is qbsync's too, not QuickBooks'
     return Card(
         id=f"cause-{anchor(cause)}",
         cause=cause,
         title=heading,
         guidance=why,
         code_href=site.code_href(why.code, edition=frame.tenant.edition),
-        why=why.cause,
-        said=first.said,
+        why=f"{why.cause} {first.said}" if own and count == 1 else why.cause,
+        said="" if own else first.said,
         steps=_steps(why, needed, count),
         count=count,
         total=total or None,

@@ -157,7 +157,7 @@ def _started(details: dict[str, Any], about: dict[str, Any]) -> Entry:
 
 def _succeeded(details: dict[str, Any], about: dict[str, Any], edition: Edition) -> Entry:
     warnings = [Problem(**one) for one in details["warnings"]]
-    titles = [f"{words_for(one, edition).title}: {one.message}" for one in warnings]
+    titles = [f"{words_for(one, edition).title}. {one.message}" for one in warnings]
     text = f"QuickBooks ID {details['quickbooks_id']}." if details["quickbooks_id"] else ""
     tone: Tone = "warn" if warnings else "ok"
     about = {**about, "said": " ".join(titles) or about["said"]}
