@@ -2,10 +2,11 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from qbsync_qbwc_gateway import http
 from qbsync_qbwc_gateway.messages import SCHEMA, SERVICE, subscriptions
@@ -33,7 +34,7 @@ from qbsync_shared.service import create_service
 from qbsync_shared.web import Pages, install
 
 VERSION = "1.0"
-_NO_LIMIT = 1 << 40
+BODY_LIMITS = {"/qbwc": 1 << 40}
 """The SOAP endpoint bounds its bodies itself, so that even that refusal is a SOAP fault."""
 
 
@@ -104,30 +105,41 @@ async def _give_up_on_apps(database: Database, keeper: LinkKeeper) -> None:
             await keeper.give_up_on_app(connection, row["tenant_id"])
 
 
+def make_routers(
+    settings: GatewaySettings, database: Database, gateway: Gateway, pages: Pages
+) -> Sequence[APIRouter]:
+    """SOAP, API and pages."""
+    site = Site(pages, gateway.connectors)
+    return [
+        soap_router(gateway.connector, public_url=settings.public_url),
+        http.routes(database, gateway.connectors, app_name=settings.app_name),
+        page_routes(site),
+        action_routes(site),
+    ]
+
+
+def make_pages(settings: GatewaySettings, clock: Clock) -> Pages:
+    """The renderer of the gateway's templates."""
+    return Pages(
+        SERVICE, settings, extra_templates="qbsync_qbwc_gateway.web", clock=clock, app_name=settings.app_name
+    )
+
+
 def build(settings: GatewaySettings) -> FastAPI:
     """The service as an ASGI app."""
     clock = SystemClock()
-    make_id = uuid7_maker(clock)
     database = Database(
         settings.database_url.get_secret_value(), schema=SCHEMA, max_size=settings.database_connections
     )
-    gateway = assemble(settings, database, clock=clock, make_id=make_id)
-    pages = Pages(
-        SERVICE, settings, extra_templates="qbsync_qbwc_gateway.web", clock=clock, app_name=settings.app_name
-    )
-    site = Site(pages, gateway.connectors)
+    gateway = assemble(settings, database, clock=clock, make_id=uuid7_maker(clock))
+    pages = make_pages(settings, clock)
     app = create_service(
         name=SERVICE,
         settings=settings,
         database=database,
         subscriptions=subscriptions(gateway.queue, gateway.keeper),
         loops=make_loops(settings, database, gateway, clock),
-        routers=[
-            soap_router(gateway.connector, public_url=settings.public_url),
-            http.routes(database, gateway.connectors, app_name=settings.app_name),
-            page_routes(site),
-            action_routes(site),
-        ],
+        routers=make_routers(settings, database, gateway, pages),
     )
-    install(app, settings=settings, pages=pages, body_limits={"/qbwc": _NO_LIMIT})
+    install(app, settings=settings, pages=pages, body_limits=BODY_LIMITS)
     return app
