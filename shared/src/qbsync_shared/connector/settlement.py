@@ -6,6 +6,8 @@ from qbsync_shared.clock import Clock
 from qbsync_shared.connector import repository as store
 from qbsync_shared.connector.domain import MAX_REPEATS, Json, LinkRow, Seen, WorkItem, total_warning
 from qbsync_shared.connector.events import Announcer
+from qbsync_shared.connector.references import name_app_ids
+from qbsync_shared.entities import parse_entity
 from qbsync_shared.kinds import Direction, Operation
 from qbsync_shared.messages import EntityImported
 from qbsync_shared.messaging import publish
@@ -151,6 +153,8 @@ class Settlement:
         assert item.key is not None
         before = await store.get_link(connection, item.tenant, item.key)
         returned = outcome.returned or (before.returned if before else {})
+        if item.operation is Operation.LINK:  # nothing was sent: the app's side is compared with this reading
+            returned = (await name_app_ids(connection, item.tenant, parse_entity(returned))).to_json()
         created = item.operation is Operation.CREATE and item.direction is Direction.EXPORT
         link = await store.put_link(
             connection,
