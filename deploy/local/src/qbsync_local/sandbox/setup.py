@@ -26,7 +26,8 @@ from qbsync_local.sandbox.demo_app.store import Store
 RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 10.0
 APPROVAL_SECONDS = 60.0
-LOOK_SECONDS = 0.3
+STANDSTILL_SECONDS = 8.0
+LOOK_SECONDS = 0.4
 _DAY = re.compile(r"today([+-]\d+)?")
 
 log = structlog.get_logger()
@@ -219,16 +220,23 @@ class Setup:
     async def _approve(self, profile: Profile, part: str, *, link: bool) -> None:
         """Approve these records as they come up in the review, until QuickBooks has them all.
 
-        After a minute the rest is left to the person at the Sync Wizard: a morning with more work than planned.
+        Where nothing moves any more, the rest is left to the person at the Sync Wizard: a morning with more work.
         """
         wanted = {(one["kind"], one["app_id"]) for one in profile.content[part]}
-        for _ in range(int(APPROVAL_SECONDS / LOOK_SECONDS)):
-            wanted = {key for key in wanted if not self._arrived(profile.id, *key)}
-            if not wanted:
+        patience, began = APPROVAL_SECONDS, False
+        while patience > 0:
+            left = {key for key in wanted if not self._arrived(profile.id, *key)}
+            if not left:
                 return
-            if await self._approve_shown(profile, wanted, link=link) and profile.edition == "desktop":
+            began = began or left != wanted
+            approved = await self._approve_shown(profile, left, link=link)
+            if began and (approved or left != wanted):
+                patience = STANDSTILL_SECONDS
+            wanted = left
+            if profile.edition == "desktop":
                 await self._simulators.run_connector(profile.id)
             await self._sleep(LOOK_SECONDS)
+            patience -= LOOK_SECONDS
         log.warning("sandbox_records_left_for_review", tenant=profile.id, part=part, count=len(wanted))
 
     def _arrived(self, tenant: str, kind: str, app_id: str) -> bool:
