@@ -5,7 +5,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from qbsync_shared.postgres import Database, Queries, migrate
+from qbsync_shared.postgres import Database, Queries
+from qbsync_shared.postgres.migrate import migrate
 
 
 def database_url(server_url: str, name: str) -> str:

@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 
 from qbsync_shared.messaging.outbox import QUERIES
-from qbsync_shared.postgres import Database, MigrationError, Queries, migrate
+from qbsync_shared.postgres import Database, Queries
+from qbsync_shared.postgres.migrate import MigrationError, migrate
 from qbsync_shared.postgres.queries import QueryFileError
 from tests.shared.databases import assert_queries_prepare, database_url
 from tests.shared.messaging.support import PACKAGE, SCHEMA

@@ -21,7 +21,8 @@ from qbsync_shared.messaging.dead_letters import (
 )
 from qbsync_shared.messaging.labels import without_tenant
 from qbsync_shared.messaging.subscriptions import MAX_DELIVER
-from qbsync_shared.postgres import Database, migrate
+from qbsync_shared.postgres import Database
+from qbsync_shared.postgres.migrate import migrate
 from tests.shared.messaging.support import (
     AT,
     DURABLE,

@@ -12,7 +12,8 @@ from prometheus_client import generate_latest
 from qbsync_shared import metrics, subjects
 from qbsync_shared.messaging import MessageTooLargeError, provision, publish
 from qbsync_shared.messaging.outbox import LARGEST_PAYLOAD, QUERIES
-from qbsync_shared.postgres import Database, is_transient, migrate
+from qbsync_shared.postgres import Database, is_transient
+from qbsync_shared.postgres.migrate import migrate
 from tests.shared.messaging.support import (
     AT,
     PACKAGE,
