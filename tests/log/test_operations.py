@@ -22,7 +22,7 @@ from tests.log.story import Story, customer, hear
 from tests.log.test_api import outbox
 from tests.log.test_pages import PAGE, SignIn, csrf, read, sign_in, words
 from tests.log.test_projection import a_busy_day, dump
-from tests.shared.messaging.support import running_bus
+from tests.shared.messaging.support import running_bus, until
 
 __all__ = ["sign_in"]
 
@@ -146,12 +146,6 @@ async def test_an_answer_that_never_comes_gives_the_entity_back(
     assert await expiry.once() == 1
     listed = (await client.get("/api/v1/tenants/oak/unsynced?code=3120", headers=bearer())).json()
     assert listed["items"][0]["unsynced"] == "needs_you"
-
-
-async def until(condition, *, seconds: float = 20.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.05)
 
 
 @pytest.mark.xdist_group("log-nats")

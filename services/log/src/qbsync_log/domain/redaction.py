@@ -1,5 +1,6 @@
 """What was sent and answered, without people's data and secrets: names of fields stay, these contents go."""
 
+import json
 import re
 from typing import Any
 
@@ -13,15 +14,17 @@ _FIELDS = (
     r"authorization|access_?token|refresh_?token|token|password|secret|client_?secret|ticket|cookie"
 )
 _NAME = re.compile(rf"^(?:{_FIELDS})$", re.IGNORECASE)
+# what stands at the end of a shortened text counts as well: there the closing mark is missing
 _ELEMENT = re.compile(
-    rf"<(?P<tag>{_FIELDS})(?P<attrs>\s[^<>]*)?>(?P<body>.*?)</(?P=tag)>", re.IGNORECASE | re.DOTALL
+    rf"<(?P<tag>{_FIELDS})(?P<attrs>\s[^<>]{{0,200}})?>(?P<body>.{{0,4000}}?)(?:</(?P=tag)>|\Z)",
+    re.IGNORECASE | re.DOTALL,
 )
 _MEMBER = re.compile(
-    rf'(?P<name>"(?:{_FIELDS})"\s*:\s*)(?P<body>"(?:[^"\\]|\\.)*"|\{{[^{{}}]*\}}|\[[^\[\]]*\]|[^\s,}}\]]+)',
+    rf'(?P<name>"(?:{_FIELDS})"\s*:\s*)(?P<body>"(?:[^"\\]|\\.)*(?:"|\Z)|\{{[^{{}}]*(?:\}}|\Z)|\[[^\[\]]*(?:\]|\Z)|[^\s,}}\]]+)',
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+")
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{1,200}")
 
 
 def redact(value: Any) -> Any:
@@ -35,8 +38,15 @@ def redact(value: Any) -> Any:
 
 def redact_text(text: str) -> str:
     """A text, at most 20,000 characters of it."""
+    if text[:1] in {"{", "["}:
+        try:
+            return json.dumps(redact(json.loads(text)), ensure_ascii=False)[:_MOST]
+        except (ValueError, RecursionError):
+            pass  # not JSON after all: the patterns below find what they can
+    rest = len(text) - _MOST
+    text = text[:_MOST]
     text = _ELEMENT.sub(lambda found: f"<{found['tag']}>{REDACTED}</{found['tag']}>", text)
     text = _MEMBER.sub(lambda found: f'{found["name"]}"{REDACTED}"', text)
     text = _BEARER.sub(lambda found: f"{found[1]} {REDACTED}", text)
     text = _ADDRESS.sub(REDACTED, text)
-    return text if len(text) <= _MOST else f"{text[:_MOST]}\n… {len(text) - _MOST:,} characters more"
+    return text if rest <= 0 else f"{text}\n… {rest:,} characters more"
