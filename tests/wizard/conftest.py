@@ -19,10 +19,12 @@ from qbsync_wizard.app import assemble
 from qbsync_wizard.jobs import Jobs
 from qbsync_wizard.service.context import Context
 from qbsync_wizard.settings import WizardSettings
+from tests.browser.fixtures import browser, chromium_path, new_context, page
 from tests.conftest import MakeDatabase
 from tests.wizard.samples import TENANT
 
 KEY = "k" * 40
+__all__ = ["KEY", "Wizard", "browser", "chromium_path", "new_context", "page"]
 
 
 @pytest.fixture

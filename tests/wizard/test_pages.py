@@ -110,7 +110,7 @@ async def test_unchecked_rows_are_kept_or_cleared(wizard: Wizard, browser_withou
     page = await browser_without_script.get(f"{BASE}/cleared")
     left = texts(page, "tbody .cell-lead")
     assert len(left) == 2
-    button = select(page, "button[name=item]")[0]
+    button = select(page, "button[name=restore]")[0]
     page = await browser_without_script.post(next(button.iterancestors("form")), button)
     assert texts(page, "tbody .cell-lead") == left[1:]
 

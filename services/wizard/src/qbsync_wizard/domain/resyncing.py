@@ -57,6 +57,19 @@ def resync(known: Known, edition: Edition, *, resync_of: str) -> tuple[Item, Mov
     return item, moved
 
 
+def _item(known: Known, edition: Edition) -> Item | Refusal:
+    item = evaluate(replace(known, sync=None, decision=None, duplicates=()), edition)
+    if item is not None and item.is_conflict:
+        text = "Both sides changed. Open the Sync Wizard and pick the side that is right."
+        return Refusal(code="QS-CHANGED-IN-QUICKBOOKS", message=text)
+    if item is None or item.change.direction is Direction.IMPORT:
+        item = _unchanged(known)
+    if item is None:
+        text = "It was deleted in the app, and QuickBooks does not have it."
+        return Refusal(code="QS-WITHDRAWN", message=text)
+    return item
+
+
 def _refusal(known: Known) -> Refusal | None:
     sync = known.sync
     if sync is not None and sync.in_doubt:

@@ -138,7 +138,7 @@ def _read_change(data: Json) -> Change:
 def changes_of(change: Change) -> tuple[FieldChange, ...]:
     """The fields that change, before and after; lines stand as a whole."""
     before: Json = {key: given for key, given in (change.before or {}).items() if key in change.fields}
-    after: Json = {key: given for key, given in change.entity.items() if key in change.fields}
+    after: Json = {key: given for key, given in in_order(change.entity).items() if key in change.fields}
     found = tuple(
         one
         for one in field_changes(before if change.before is not None else None, after)
@@ -147,3 +147,8 @@ def changes_of(change: Change) -> tuple[FieldChange, ...]:
     if "lines" in change.fields:
         return (*found, FieldChange(path="lines", before=before.get("lines"), after=after.get("lines")))
     return found
+
+
+def in_order(entity: Json) -> Json:
+    """The same with its fields in the order of the contract; a database keeps another one."""
+    return parse_entity(entity).to_json()

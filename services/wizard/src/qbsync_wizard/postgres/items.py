@@ -197,6 +197,9 @@ class Filter:
         )
 
 
+EVERYTHING = Filter()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scope:
     """The rows that an approval is about: a filter, as they were at a moment, perhaps only some ids.
@@ -204,7 +207,7 @@ class Scope:
     ``as_of`` is the number of the last change that was seen, or a time.
     """
 
-    filter: Filter = Filter()
+    filter: Filter = EVERYTHING
     as_of: int | datetime | None = None
     leave_out: tuple[str, ...] = ()
     only: tuple[str, ...] | None = None

@@ -45,7 +45,7 @@ def add(routes: APIRouter, site: Site) -> None:
         wanted = _wanted(form)
         async with site.reading(tenant) as (connection, found):
             view = await make_view(site, connection, found, _selected(form, wanted))
-        return site.pages.render(request, "wizard.html", page=view.frame.page, view=view, done="", problem="")
+        return site.pages.render(request, "wizard.html", page=view.frame.page, view=view, done="")
 
     @routes.post("/t/{tenant}/wizard/warnings")
     async def warnings(request: Request, tenant: TenantId, _: Approver) -> Response:
@@ -54,7 +54,8 @@ def add(routes: APIRouter, site: Site) -> None:
         wanted = _selected(form, _wanted(form))
         async with site.reading(tenant) as (connection, found):
             view = await make_view(site, connection, found, wanted)
-        rows = [row for row in view.rows if row.needed_by]
+        needed = {need.key for row in view.rows for need in row.needs}
+        rows = [row for row in view.rows if row.key in needed]
         return site.pages.fragment(
             request, "warnings.html", page=view.frame.page, rows=rows, base=view.frame.base
         )
@@ -72,11 +73,11 @@ def add(routes: APIRouter, site: Site) -> None:
     async def restore(request: Request, tenant: TenantId, _: Approver) -> Response:
         """Put cleared or kept rows back on the list."""
         form = await read_form(request)
-        ids = [str(one) for one in form.getlist("item")]
+        ids = [str(one) for name in ("back", "restore") for one in form.getlist(name)]
         async with site.writing(tenant) as lane:
             await kept.restore(lane, ids)
-        back = "kept" if form.get("list") == "kept" else "cleared"
-        return RedirectResponse(f"/t/{tenant}/wizard/{back}", 303)
+        back = {"kept": "/kept", "cleared": "/cleared"}.get(str(form.get("list")), "")
+        return RedirectResponse(f"/t/{tenant}/wizard{back}", 303)
 
     @routes.post("/t/{tenant}/wizard/ask-again")
     async def ask_again(request: Request, tenant: TenantId, _: Approver) -> Response:

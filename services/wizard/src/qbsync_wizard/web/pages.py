@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from qbsync_shared.ids import TenantId
 from qbsync_shared.kinds import Kind
@@ -43,22 +44,27 @@ def router(site: Site) -> APIRouter:
     return routes
 
 
-def wanted_of(
-    q: Annotated[str, Query(max_length=200)] = "",
-    kind: Kind | None = None,
-    imports_after: Annotated[str, Query(max_length=1000)] = "",
-    exports_after: Annotated[str, Query(max_length=1000)] = "",
-    changed: Annotated[str, Query(max_length=8000)] = "",
-    opened: Annotated[str, Query(max_length=64, alias="open")] = "",
-) -> Wanted:
-    """The view that an address names."""
-    return Wanted(
-        filter=Filter(kind=kind, q=q),
-        imports_after=imports_after,
-        exports_after=exports_after,
-        opened=opened,
-        changed=frozenset(one for one in changed.split(",") if one),
-    )
+class Address(BaseModel):
+    """The parameters of the review page's address."""
+
+    q: Annotated[str, Field(max_length=200)] = ""
+    kind: Kind | None = None
+    imports_after: Annotated[str, Field(max_length=1000)] = ""
+    exports_after: Annotated[str, Field(max_length=1000)] = ""
+    changed: Annotated[str, Field(max_length=8000)] = ""
+    open: Annotated[str, Field(max_length=64)] = ""
+    done: Annotated[str, Field(max_length=64)] = ""
+
+    @property
+    def wanted(self) -> Wanted:
+        """The view that it names."""
+        return Wanted(
+            filter=Filter(kind=self.kind, q=self.q),
+            imports_after=self.imports_after,
+            exports_after=self.exports_after,
+            opened=self.open,
+            changed=frozenset(one for one in self.changed.split(",") if one),
+        )
 
 
 def _add_review(routes: APIRouter, site: Site) -> None:
@@ -67,15 +73,12 @@ def _add_review(routes: APIRouter, site: Site) -> None:
         request: Request,
         tenant: TenantId,
         _: Viewer,
-        wanted: Annotated[Wanted, Depends(wanted_of)],
-        done: Annotated[str, Query(max_length=64)] = "",
+        asked: Annotated[Address, Query()],
     ) -> Response:
         """What waits."""
         async with site.reading(tenant) as (connection, found):
-            view = await make_view(site, connection, found, wanted)
-        return site.pages.render(
-            request, "wizard.html", page=view.frame.page, view=view, done=done, problem=""
-        )
+            view = await make_view(site, connection, found, asked.wanted)
+        return site.pages.render(request, "wizard.html", page=view.frame.page, view=view, done=asked.done)
 
 
 def _add_lists(routes: APIRouter, site: Site) -> None:

@@ -12,7 +12,7 @@ from qbsync_wizard.domain.showing import depends_on
 from qbsync_wizard.domain.tenants import Tenant
 from qbsync_wizard.postgres import approvals, items
 from qbsync_wizard.postgres.approvals import Approval
-from qbsync_wizard.postgres.items import Filter, ItemRow
+from qbsync_wizard.postgres.items import EVERYTHING, Filter, ItemRow
 from qbsync_wizard.postgres.repository import QUERIES
 from qbsync_wizard.web.details import Details, make_details
 from qbsync_wizard.web.rows import Row, Section, address, make_rows
@@ -29,7 +29,7 @@ RECENTLY = timedelta(hours=1)
 class Wanted:
     """What somebody asked to see. ``cursors`` are places in the sections, ``opened`` rows are open."""
 
-    filter: Filter = Filter()
+    filter: Filter = EVERYTHING
     imports_after: str = ""
     exports_after: str = ""
     opened: str = ""
@@ -187,7 +187,7 @@ async def _last_sync(site: Site, connection: Connection, tenant: Tenant) -> str:
 
 def _kept_return(tenant: Tenant) -> str:
     if tenant.edition is Edition.DESKTOP:
-        return "They come back after the connector’s next run."
+        return "They come back after the connector's next run."
     return "They come back when what you approve now has arrived, at the latest in one hour."
 
 

@@ -10,6 +10,7 @@ from qbsync_shared.kinds import Direction, Operation
 from qbsync_shared.web.filters import operation as operation_words
 from qbsync_shared.web.filters import things
 from qbsync_wizard.domain.evaluating import Item
+from qbsync_wizard.domain.records import Standing
 from qbsync_wizard.domain.showing import depends_on
 from qbsync_wizard.postgres.approvals import Dependency
 from qbsync_wizard.postgres.items import ItemRow
@@ -28,7 +29,8 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row. ``needs`` are records that must go first, ``note`` a reason under the row, ``needed_by`` other rows of the page."""
+    """One row. ``needs`` are records that must go first, ``note`` a reason under the row, ``needed_by`` other rows of the page,
+    ``absent`` what it needs and what was kept back, cleared or is always skipped."""
 
     stored: ItemRow
     item: Item
@@ -39,6 +41,7 @@ class Row:
     note: str = ""
     note_tone: str = "warn"
     needed_by: tuple[str, ...] = ()
+    absent: Dependency | None = None
     details: Details | None = None
 
     @property
@@ -143,13 +146,13 @@ def _row(stored: ItemRow, standings: Mapping[EntityKey, Dependency], unchecked: 
         for key in depends_on(item)
         if key in standings and not standings[key].linked and not standings[key].is_on_its_way
     )
-    stuck = next((need for need in open_needs if need.item_id is None), None)
+    stuck = next((need for need in open_needs if need.standing != Standing.WAITING), None)
     disabled = item.needs_choice or bool(item.problems) or stuck is not None
     note, tone = "", "warn"
     if item.problems:
         note, tone = item.problems[0].text, "bad"
     elif stuck is not None:
-        note, tone = _stuck(stuck), "bad"
+        note, tone = _stuck(stuck)
     elif changed:
         note, tone = "It changed after you opened the page, so it was not sent. Look at it again.", "info"
     return Row(
@@ -161,30 +164,42 @@ def _row(stored: ItemRow, standings: Mapping[EntityKey, Dependency], unchecked: 
         needs=open_needs,
         note=note,
         note_tone=tone,
+        absent=stuck if stuck is not None and stuck.standing in (Standing.KEPT, Standing.CLEARED) else None,
     )
 
 
-def _stuck(need: Dependency) -> str:
+_ASIDE = {
+    Standing.KEPT: "was kept back",
+    Standing.CLEARED: "was cleared",
+    Standing.SKIPPED: "is always skipped",
+}
+
+
+def _stuck(need: Dependency) -> tuple[str, str]:
+    """Why it cannot go before another record, and how serious that is."""
     name = f"{need.key.kind.label} {need.label}"
+    if need.standing is not None:
+        return f"It needs {name}, which {_ASIDE[Standing(need.standing)]}.", "warn"
     if need.known:
-        return f"It needs {name}, whose sync failed. Resync that one under Unsynced Entities first."
-    return f"It refers to {name}, which the app has not handed over yet."
+        return f"It needs {name}, whose sync failed. Resync that one under Unsynced Entities first.", "bad"
+    return f"It refers to {name}, which the app has not handed over yet.", "bad"
 
 
 def _mark(item: Item, needs: Sequence[Dependency], stuck: Dependency | None, changed: bool) -> Mark:
+    mark = Mark(text="Ready", tone="ok", plain=True)
     if item.is_conflict:
-        return Mark(text="Pick a side", tone="warn", icon="conflict")
-    if item.problems:
-        return Mark(text=item.problems[0].title, tone="bad")
-    if item.duplicates:
-        return Mark(text="Probable duplicate", tone="warn", icon="copy")
-    if stuck is not None:
-        return Mark(text=f"Needs {stuck.label}", tone="bad")
-    if changed:
-        return Mark(text="Changed since you looked", tone="info")
-    if needs:
-        return Mark(text=f"With {needs[0].label}", tone="neutral", icon="needs", plain=True)
-    return Mark(text="Ready", tone="ok", plain=True)
+        mark = Mark(text="Pick a side", tone="warn", icon="conflict")
+    elif item.problems:
+        mark = Mark(text=item.problems[0].title, tone="bad")
+    elif item.duplicates:
+        mark = Mark(text="Probable duplicate", tone="warn", icon="copy")
+    elif stuck is not None:
+        mark = Mark(text=f"Needs {stuck.label}", tone="warn" if stuck.standing else "bad", icon="clock")
+    elif changed:
+        mark = Mark(text="Changed since you looked", tone="info")
+    elif needs:
+        mark = Mark(text=f"With {needs[0].label}", tone="neutral", icon="needs", plain=True)
+    return mark
 
 
 def address(base: str, **query: str | None) -> str:

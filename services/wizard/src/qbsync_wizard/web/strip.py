@@ -38,23 +38,25 @@ def make_strip(
         row: the connection as the connector service told it, if it did.
         details: the address of its connection page.
     """
-    link = Link(details, "Details")
-    if paused:
-        advice = "Sending is paused. What you approve stays Pending and goes after it is resumed."
-        return Strip(tone="neutral", state="Paused", advice=advice, link=link)
     state = ConnectionState(row["state"]) if row else ConnectionState.NONE
+    if paused or state is ConnectionState.PAUSED:
+        advice = "Sending is paused. What you approve stays Pending and goes after it is resumed."
+        return Strip(tone="neutral", state="Paused", advice=advice, link=Link(details, "Details"))
     if row is None or state is ConnectionState.NONE:
         advice = "Nothing can be sent yet. An admin connects QuickBooks first."
         return Strip(tone="warn", state="Not connected", advice=advice, link=Link(details, "Connect"))
-    if state is ConnectionState.PAUSED:
-        advice = "Sending is paused. What you approve stays Pending and goes after it is resumed."
-        return Strip(tone="neutral", state="Paused", advice=advice, link=link)
     if state in _SENTENCES:
         words, advice = _SENTENCES[state]
-        return Strip(tone="bad", state=words, advice=advice, link=link)
+        return Strip(tone="bad", state=words, advice=advice, link=Link(details, "Details"))
     if state is ConnectionState.PROBLEM:
         why = explain(row["code"] or "*", edition, text=row["message"] or "")
-        return Strip(tone="warn", state=why.title, advice=why.steps[0] if why.steps else "", link=link)
+        advice = why.steps[0] if why.steps else ""
+        return Strip(tone="warn", state=why.title, advice=advice, link=Link(details, "Details"))
+    return _working(row, edition, now, zone, details)
+
+
+def _working(row: Mapping[str, Any], edition: Edition, now: datetime, zone: tzinfo, details: str) -> Strip:
+    link = Link(details, "Details")
     local = now.astimezone(zone)
     expected: datetime | None = row["next_expected_at"]
     if edition is Edition.DESKTOP and expected is not None and now > expected + SILENT_AFTER:

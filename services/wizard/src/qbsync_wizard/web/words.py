@@ -9,7 +9,7 @@ from qbsync_shared.entities import parse_entity
 from qbsync_shared.ids import EntityKey
 from qbsync_shared.kinds import Kind
 from qbsync_shared.web.filters import amount as written_amount
-from qbsync_shared.web.filters import day
+from qbsync_shared.web.filters import day, things
 from qbsync_wizard.domain.records import Json
 
 Names = Mapping[EntityKey, str]
@@ -17,6 +17,7 @@ Names = Mapping[EntityKey, str]
 
 _AMOUNTS = frozenset({"amount", "unit_price", "purchase_cost", "total", "tax_total"})
 _DATES = frozenset({"date", "due_date", "service_date", "start_date", "end_date"})
+_ADDRESS = ("line1", "line2", "line3", "line4", "line5", "city", "state", "postal_code", "country")
 _REFERS = {
     "customer": Kind.CUSTOMER,
     "job": Kind.JOB,
@@ -30,19 +31,22 @@ _REFERS = {
 def value(field: str, given: Any, names: Names) -> str:
     """One value as text: ``Dec 2, 2026``, ``1,240.00``, the name of who is referred to, ``Yes``."""
     last = field.rpartition(".")[2]
-    if given is None or given == "":
-        return ""
-    if isinstance(given, bool):
-        return "Yes" if given else "No"
-    if isinstance(given, dict):
-        return _mapping(last, given, names)
-    if isinstance(given, list):
-        return f"{len(given)} lines" if len(given) != 1 else "1 line"
-    if last in _AMOUNTS:
-        return written_amount(Decimal(str(given)))
-    if last in _DATES:
-        return written_date(str(given))
-    return str(given)
+    match given:
+        case None | "":
+            text = ""
+        case bool():
+            text = "Yes" if given else "No"
+        case dict():
+            text = _mapping(last, given, names)
+        case list():
+            text = things(len(given), "line")
+        case _ if last in _AMOUNTS:
+            text = written_amount(Decimal(str(given)))
+        case _ if last in _DATES:
+            text = written_date(str(given))
+        case _:
+            text = str(given)
+    return text
 
 
 def written_date(text: str) -> str:
@@ -59,7 +63,7 @@ def _mapping(field: str, given: Json, names: Names) -> str:
         return names.get(EntityKey(kind, given["app_id"]), given["app_id"]) if kind else str(given["app_id"])
     if given.get("quickbooks_id"):
         return str(given["quickbooks_id"])
-    return ", ".join(str(part) for part in given.values() if part)
+    return ", ".join(str(given[part]) for part in _ADDRESS if given.get(part))
 
 
 def references(*entities: Json | None) -> Iterator[EntityKey]:
