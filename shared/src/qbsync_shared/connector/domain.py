@@ -154,7 +154,10 @@ def plan(item: WorkItem, link: LinkRow | None) -> Plan | Failed:
         operation = Operation.UPDATE
     if link is None:
         return Failed(code="QS-LINK-MISSING", message="It has no link to a record of QuickBooks.")
-    fields = changed_fields(link.sent, item.data) if operation is Operation.UPDATE else ()
+    fields: tuple[str, ...] = ()
+    if operation is Operation.UPDATE:
+        # a record that was matched, never sent, has nothing to compare with: the reviewer saw which fields go
+        fields = changed_fields(link.sent, item.data) if link.sent else item.fields
     return Plan(operation=operation, fields=fields)
 
 
