@@ -59,7 +59,7 @@ def common(
         settings |= {
             "QBSYNC_SIGN_IN_URL": f"{where.address('demo_app')}/sign-in",
             "QBSYNC_APP_NAME": "Field service demo",
-            "QBSYNC_READ_EVERY_SECONDS": "1",
+            "QBSYNC_READ_EVERY_SECONDS": "0",
             "QBSYNC_READ_INTERVAL_SECONDS": "5",
         }
     if any(spec.name == "online" for spec in sandbox):

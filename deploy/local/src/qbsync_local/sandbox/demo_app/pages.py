@@ -1,5 +1,6 @@
 """The app's own pages: lists, forms, and what a person does to try the sandbox."""
 
+from datetime import date
 from typing import Annotated, Any
 
 import httpx
@@ -94,7 +95,7 @@ class Pages:
             "href": f"/t/{record.tenant}/{info.path}/{record.app_id}",
             "label": records.label(record.kind, record.data),
             "who": self._party(record),
-            "date": record.data.get("date", ""),
+            "date": date.fromisoformat(record.data["date"]) if record.data.get("date") else None,
             "amount": records.amount(record.data),
             "shown": self._standing.of(record),
         }

@@ -59,6 +59,6 @@ class Site:
         **values: Any,
     ) -> HTMLResponse:
         """A page from `templates/`."""
-        context = {"request": request, "tenant": page, "page": None, "moment": datetime.now(UTC), **values}
+        context = {"request": request, "tenant": page, "page": None, "now": datetime.now(UTC), **values}
         html = self._environment.get_template(template).render(**context)
         return HTMLResponse(html, status, {"cache-control": "no-store"})
