@@ -120,7 +120,8 @@ class Running:
         request = session.plan.pop("request", {})
         sent = await store.get_set(connection, session.tenant, request["set"]) if "set" in request else None
         if refusal[0].strip() and not response.strip():
-            await self._refused(connection, session, connector, sent=sent, refusal=refusal)
+            again = bool(request.get("again"))
+            await self._refused(connection, session, connector, sent=sent, refusal=refusal, again=again)
         else:
             try:
                 responses = read_responses(response)
@@ -148,7 +149,8 @@ class Running:
     ) -> None:
         if sent is not None:
             await self._measure(connection, session, connector, sent)
-            await self._sending.take(connection, session, sent, responses, _version(session))
+            again = bool(request.get("again"))
+            await self._sending.take(connection, session, sent, responses, _version(session), again=again)
         elif "read" in request:
             await self._reading.take(connection, session, responses)
             if not self._reading.left(session):
@@ -210,13 +212,17 @@ class Running:
         *,
         sent: MessageSet | None,
         refusal: tuple[str, str],
+        again: bool,
     ) -> None:
-        """QuickBooks threw the whole set back."""
+        """QuickBooks threw the whole set back. Of a set sent ``again`` that says nothing about its first sending."""
         code, message = normal_hresult(refusal[0]), refusal[1]
         fate = set_fate(code)
         log.warning("set.refused", code=code, fate=fate.value, set=sent.set_id if sent else None)
         if sent is not None and fate is SetFate.SPLIT:
-            await self._sending.split(connection, session, sent, code)
+            if again and sent.purpose is Purpose.WRITE:
+                await self._sending.reconcile(connection, session, sent, _version(session))
+            else:
+                await self._sending.split(connection, session, sent, code)
             return
         if sent is None and fate is SetFate.SPLIT and session.plan.get("reads"):
             session.plan["reads"] = session.plan["reads"][
@@ -224,7 +230,7 @@ class Running:
             ]  # one list must not keep all others from being read
             return
         if sent is not None:
-            if fate is SetFate.UNKNOWN or sent.purpose is Purpose.FETCH:
+            if again or fate is SetFate.UNKNOWN or sent.purpose is Purpose.FETCH:
                 await self._sending.doubt(connection, session, sent)
             else:
                 await self._sending.put_back(connection, session, sent)

@@ -21,6 +21,7 @@ from qbsync_shared.outcomes import Failed, NotProcessed, Outcome, Succeeded, Unk
 from qbsync_shared.postgres import Connection
 
 CLEAR_ALL = "ClearAllMessageSets"
+NAME_TAKEN = "3100"
 DOUBT = "The answer of QuickBooks did not arrive. It is asked again at the next run."
 _ROUNDS = 5
 
@@ -101,8 +102,13 @@ class Sending:
         sent: MessageSet,
         responses: Responses,
         version: Version,
+        *,
+        again: bool = False,
     ) -> None:
-        """Settle every member by its own answer; what must be read first becomes a set of queries."""
+        """Settle every member by its own answer; what must be read first becomes a set of queries.
+
+        ``again``: the set was sent before, so a name that is taken may be taken by our own record.
+        """
         held = await self._held(connection, session)
         now = self._clock.now()
         if sent.purpose is Purpose.FETCH:
@@ -118,6 +124,8 @@ class Sending:
             outcome = _removed(member, result) or judge(
                 result, first=index == 0, attempts=item.attempts, read=_read, now=now
             )
+            if again and isinstance(outcome, Failed) and outcome.code == NAME_TAKEN:
+                outcome = ReadFirst(why=Why.RECONCILE)
             if isinstance(outcome, ReadFirst):
                 asked = _asked(member, outcome)
                 to_read.add(asked, fetch_request(asked, item).element(asked.request_id, version))
@@ -151,6 +159,21 @@ class Sending:
             await store.move_set(connection, session.tenant, sent, SetState.STORED, not_in=session.session_id)
         else:
             await store.move_set(connection, session.tenant, sent, SetState.SETTLED, answered_at=now)
+
+    async def reconcile(
+        self, connection: Connection, session: Session, sent: MessageSet, version: Version
+    ) -> None:
+        """QuickBooks will never tell what became of a set in doubt: what it holds decides, member by member."""
+        held = await self._held(connection, session)
+        to_read = Batch()
+        for member in sent.members:
+            item = held.get(member.sync_id or "")
+            if item is not None:
+                asked = _asked(member, ReadFirst(why=Why.RECONCILE))
+                to_read.add(asked, fetch_request(asked, item).element(asked.request_id, version))
+        now = self._clock.now()
+        await store.move_set(connection, session.tenant, sent, SetState.SETTLED, answered_at=now)
+        await self._store(connection, session, Purpose.FETCH, to_read, version)
 
     async def split(self, connection: Connection, session: Session, sent: MessageSet, hresult: str) -> None:
         """One member cannot be read by QuickBooks, and nothing was applied: find it by halves, the others go through."""
