@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from qbsync_local.sandbox.desktop.seeding import open_company
+from argon2 import PasswordHasher
 
+from qbsync_local.sandbox.desktop.seeding import open_company
 from qbsync_qbwc_gateway.app import assemble
+from qbsync_qbwc_gateway.session.passwords import Passwords
 from qbsync_qbwc_gateway.settings import GatewaySettings
 from qbsync_shared.clock import FrozenClock
 from qbsync_shared.ids import MakeId
@@ -30,7 +32,8 @@ async def desktop(
     database: MakeDatabase, tmp_path: Path, clock: FrozenClock, make_id: MakeId, settings: GatewaySettings
 ) -> AsyncIterator[Desktop]:
     opened = await database("gateway", "qbsync_qbwc_gateway")
-    gateway = assemble(settings, opened, clock=clock, make_id=make_id)
+    quick = Passwords(now=clock.now, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    gateway = assemble(settings, opened, clock=clock, make_id=make_id, passwords=quick)
     company = open_company(tmp_path / "oak.qbw", now=clock.now)
     made = Desktop(gateway=gateway, database=opened, company=company, clock=clock, make_id=make_id)
     await made.configure()

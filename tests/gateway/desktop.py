@@ -9,22 +9,22 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from lxml import etree
+
 from qbsync_local.sandbox.desktop.company import Company
 from qbsync_local.sandbox.desktop.faults import Faults
 from qbsync_local.sandbox.desktop.qwc import read_qwc
 from qbsync_local.sandbox.desktop.seeding import run_requests
 from qbsync_local.sandbox.desktop.soap_client import CallFailedError
 from qbsync_local.sandbox.desktop.web_connector import RunReport, WebConnector
-
 from qbsync_qbwc_gateway.app import Gateway
 from qbsync_qbwc_gateway.soap import host
 from qbsync_qbwc_gateway.soap.envelope import NAMESPACE, SOAP, answer, parse_call
 from qbsync_qbwc_gateway.soap.operations import OPERATIONS
 from qbsync_shared.clock import FrozenClock
+from qbsync_shared.connector import tenants
 from qbsync_shared.ids import MakeId
 from qbsync_shared.kinds import Edition, Kind, Plan
 from qbsync_shared.messages import Mapping, SyncApproved, TenantConfigured
-from qbsync_shared.connector import tenants
 from qbsync_shared.postgres import Database
 
 TENANT = "oak"
@@ -206,3 +206,11 @@ class Desktop:
     def customers(self) -> list[str]:
         """Full names, sorted."""
         return sorted(r.findtext("FullName") or "" for r in self.records("<CustomerQueryRq/>", "CustomerRet"))
+
+    async def customers_count(self) -> int:
+        """How many customers QuickBooks holds."""
+        return len(self.customers())
+
+    def file_id(self) -> str:
+        """The FileID of the .qwc file."""
+        return read_qwc(self.qwc).file_id

@@ -27,7 +27,7 @@ async def test_references_are_sent_before_what_refers_to_them(desktop: Desktop) 
 
     await desktop.run()
 
-    assert {await_state for await_state in (await desktop.states()).values()} == {"succeeded"}
+    assert set((await desktop.states()).values()) == {"succeeded"}
     assert len(await desktop.links()) == len(syncs)
     assert desktop.customers() == ["Oak & Sons", "Oak & Sons:Front yard"]
     (found,) = desktop.records(

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 from qbsync_local.sandbox.desktop import byhand
-
 from qbsync_shared.messages import EntityApplied
 from tests.gateway.desktop import TENANT, Desktop
 from tests.gateway.records import customer, invoice, item

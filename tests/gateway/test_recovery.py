@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from qbsync_local.sandbox.desktop.faults import PlannedStatus
 from tests.gateway.desktop import TENANT, Desktop
 from tests.gateway.records import customer, invoice, item, line
 
@@ -129,8 +130,6 @@ async def test_a_quickbooks_that_cannot_be_reached_charges_no_attempt(desktop: D
 
 
 async def test_a_passing_trouble_is_tried_again_later(desktop: Desktop) -> None:
-    from qbsync_local.sandbox.desktop.faults import PlannedStatus
-
     sync_id = await desktop.approve(customer())
     message = "The object could not be locked because it is in use."
     desktop.faults.statuses.append(PlannedStatus(3176, message, request="CustomerAdd"))
@@ -145,8 +144,6 @@ async def test_a_passing_trouble_is_tried_again_later(desktop: Desktop) -> None:
 
 
 async def test_what_was_not_processed_goes_back_untouched(desktop: Desktop) -> None:
-    from qbsync_local.sandbox.desktop.faults import PlannedStatus
-
     await desktop.approve(customer())
     sync_id = await desktop.approve(customer("C-2", "Elm & Co"))
     refused = PlannedStatus(
@@ -156,3 +153,18 @@ async def test_what_was_not_processed_goes_back_untouched(desktop: Desktop) -> N
     report = await desktop.run()
     row = await desktop.sync(sync_id)
     assert (row["state"], row["attempts"]) == ("succeeded", 1), report
+
+
+async def test_a_name_taken_by_our_own_lost_record_is_adopted(desktop: Desktop) -> None:
+    """QuickBooks wrote it and forgot the set altogether: sent again it says 3100, and the record is ours by its GUID."""
+    await desktop.run()
+    sync_id = await desktop.approve(customer())
+    desktop.faults.point, desktop.faults.at = "die_after_write", 2
+    assert (await desktop.run()).outcome == "died"
+    desktop.company.store.clear_message_set("qbsync Oak Hill", None)
+
+    await desktop.run()
+
+    row = await desktop.sync(sync_id)
+    assert (row["state"], row["code"]) == ("succeeded", None)
+    assert desktop.customers() == ["Oak & Sons"]

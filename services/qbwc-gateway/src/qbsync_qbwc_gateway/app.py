@@ -53,11 +53,18 @@ def make_set_id() -> str:
     return secrets.token_hex(11)
 
 
-def assemble(settings: GatewaySettings, database: Database, *, clock: Clock, make_id: MakeId) -> Gateway:
+def assemble(
+    settings: GatewaySettings,
+    database: Database,
+    *,
+    clock: Clock,
+    make_id: MakeId,
+    passwords: Passwords | None = None,
+) -> Gateway:
     """Wire the parts; nothing is opened or started."""
     queue = WorkQueue(Edition.DESKTOP, clock=clock, make_id=make_id)
     keeper = LinkKeeper(Edition.DESKTOP, clock=clock, make_id=make_id)
-    passwords = Passwords(now=clock.now)
+    passwords = passwords or Passwords(now=clock.now)
     announcing = Announcing(clock=clock, make_id=make_id)
     sending = Sending(queue, Looking(queue, keeper), clock=clock, make_set_id=make_set_id)
     running = Running(queue, Reading(keeper), sending, announcing, clock=clock)
