@@ -37,7 +37,11 @@ def logged(capsys):
     ],
 )  # fmt: skip
 def test_fields_named_like_secrets_or_contents_are_redacted(name):
-    event = redact(None, "info", {"event": "static_name", name: SECRET, "inner": {name: SECRET}, "list": [{name: SECRET}]})
+    event = redact(
+        None,
+        "info",
+        {"event": "static_name", name: SECRET, "inner": {name: SECRET}, "list": [{name: SECRET}]},
+    )
     assert SECRET not in json.dumps(event)
     assert event[name] == REDACTED
 
@@ -60,13 +64,23 @@ def test_text_that_looks_like_a_secret_is_redacted(text):
 
 
 def test_secret_types_and_bytes_are_redacted():
-    event = redact(None, "info", {"event": "x", "value": SecretStr(SECRET), "raw": SECRET.encode(), "at": object()})
+    event = redact(
+        None, "info", {"event": "x", "value": SecretStr(SECRET), "raw": SECRET.encode(), "at": object()}
+    )
     assert SECRET not in json.dumps(event)
     assert event["raw"] == f"[{len(SECRET)} bytes]"
 
 
 def test_identifiers_and_figures_pass():
-    event = {"event": "sync_sent", "tenant": "acme", "sync_id": "0191", "attempt": 3, "seconds": 1.5, "tokens": 4, "ok": True}
+    event = {
+        "event": "sync_sent",
+        "tenant": "acme",
+        "sync_id": "0191",
+        "attempt": 3,
+        "seconds": 1.5,
+        "tokens": 4,
+        "ok": True,
+    }
     assert redact(None, "info", dict(event)) == event
 
 
@@ -90,6 +104,10 @@ def validation_error():
     return raised.value
 
 
+def int_of_secret():
+    raise ValueError(f"password={SECRET}") from validation_error()
+
+
 def test_errors_are_described_without_what_they_met():
     duplicate = asyncpg.UniqueViolationError("duplicate key value violates unique constraint")
     duplicate.detail = f"Key (name)=({SECRET}) already exists."
@@ -102,11 +120,16 @@ def test_json_lines_with_context_and_exceptions(logged):
     configure("json", "info")
     with structlog.contextvars.bound_contextvars(tenant="acme", event_id="e-1"):
         try:
-            raise ValueError(f"password={SECRET}") from validation_error()
+            int_of_secret()
         except ValueError:
             structlog.get_logger().exception("sync_failed", password=SECRET)
     [line] = logged()
-    assert (line["event"], line["tenant"], line["event_id"], line["level"]) == ("sync_failed", "acme", "e-1", "error")
+    assert (line["event"], line["tenant"], line["event_id"], line["level"]) == (
+        "sync_failed",
+        "acme",
+        "e-1",
+        "error",
+    )
     assert line["exception"][0] == f"ValueError: password={REDACTED}"
     assert SECRET not in json.dumps(line)
 

@@ -1,6 +1,7 @@
 """Settings: all faults at once, secrets hidden, secrets from files."""
 
 import base64
+import os
 
 import pytest
 
@@ -19,8 +20,6 @@ COMPLETE = {
 @pytest.fixture
 def environment(monkeypatch):
     def use(**changes):
-        import os
-
         for name in [name for name in os.environ if name.startswith("QBSYNC_")]:
             monkeypatch.delenv(name)
         for name, value in {**COMPLETE, **changes}.items():
@@ -34,7 +33,11 @@ def test_a_complete_environment_is_read(environment):
     environment(QBSYNC_PORT="8123", QBSYNC_LOG_FORMAT="console")
     settings = load(ServiceSettings)
     assert settings.database_url.get_secret_value() == COMPLETE["QBSYNC_DATABASE_URL"]
-    assert (settings.public_url, settings.port, settings.log_format) == ("https://wizard.example", 8123, "console")
+    assert (settings.public_url, settings.port, settings.log_format) == (
+        "https://wizard.example",
+        8123,
+        "console",
+    )
     assert settings.host == "127.0.0.1"
 
 
@@ -58,7 +61,15 @@ def test_all_faults_are_listed_at_once_without_values(environment):
     with pytest.raises(SettingsError) as raised:
         load(ServiceSettings)
     problems = "\n".join(raised.value.problems)
-    for name in ("DATABASE_URL", "NATS_URL", "PORT", "LOG_FORMAT", "ENCRYPTION_KEYS", "JWT_KEY", "WIZARD_URL"):
+    for name in (
+        "DATABASE_URL",
+        "NATS_URL",
+        "PORT",
+        "LOG_FORMAT",
+        "ENCRYPTION_KEYS",
+        "JWT_KEY",
+        "WIZARD_URL",
+    ):
         assert f"QBSYNC_{name}" in problems
     assert "QBSYNC_NATS_URL is missing" in problems
     assert "geheim" not in problems

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import structlog
@@ -16,8 +17,9 @@ from fastapi.responses import JSONResponse
 from qbsync_shared import logging, metrics
 from qbsync_shared.health import Check, examine
 from qbsync_shared.loops import Background, Loop
-from qbsync_shared.messaging import Subscription
+from qbsync_shared.messaging import Subscription, asyncapi
 from qbsync_shared.messaging.bus import Bus
+from qbsync_shared.messaging.dead_letter_reader import HandleDeadLetter
 from qbsync_shared.postgres import Database
 from qbsync_shared.settings import ServiceSettings, SettingsError, load
 
@@ -36,8 +38,9 @@ def create_service(
     loops: Sequence[Loop],
     routers: Sequence[APIRouter],
     checks: Sequence[Check] = (),
+    dead_letters: HandleDeadLetter | None = None,
 ) -> FastAPI:
-    """Put a service together: its routes, `/health/live`, `/health/ready`, `/metrics`, and its lifespan.
+    """Put a service together: its routes, `/health/live`, `/health/ready`, `/metrics`, `/docs/asyncapi`, its lifespan.
 
     The lifespan opens the database, starts messaging (broker, relay, guard) and the loops, and ends them in the other
     direction. HTTP works while NATS or PostgreSQL is down; what is said then waits in the outbox. Only readiness
@@ -51,6 +54,7 @@ def create_service(
         loops: each ``async () -> None``, restarted with a growing pause when it raises.
         routers: API and pages.
         checks: what readiness depends on besides database, NATS, consumers and relay.
+        dead_letters: takes every service's dead letters from QBSYNC_DLQ, each once; for the log.
     """
     bus = Bus(
         service=name,
@@ -58,6 +62,8 @@ def create_service(
         nats_url=settings.nats_url.get_secret_value(),
         credentials=settings.nats_credentials.get_secret_value() if settings.nats_credentials else None,
         subscriptions=subscriptions,
+        replicas=settings.nats_replicas,
+        dead_letters=dead_letters,
     )
 
     @asynccontextmanager
@@ -80,6 +86,7 @@ def create_service(
     for router in routers:
         app.include_router(router)
     app.include_router(_operations(bus, [_database_check(database), *bus.checks(), *checks]))
+    app.include_router(_documents(name, subscriptions))
     return app
 
 
@@ -105,6 +112,20 @@ def _operations(bus: Bus, checks: Sequence[Check]) -> APIRouter:
     @router.get("/metrics")
     async def read_metrics() -> Response:
         return Response(metrics.render(bus.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return router
+
+
+def _documents(name: str, subscriptions: Sequence[Subscription[Any]]) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/docs/asyncapi")
+    async def describe_messages() -> JSONResponse:
+        return JSONResponse(
+            asyncapi.document(
+                title=f"qbsync {name}", version=version("qbsync-shared"), receives=subscriptions
+            )
+        )
 
     return router
 

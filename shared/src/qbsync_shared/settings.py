@@ -117,6 +117,8 @@ class ServiceSettings(BaseSettings):
     nats_url: NatsUrl
     nats_credentials: SecretStr | None = None
     """The content of a .creds file, or ``user:password``."""
+    nats_replicas: Literal[1, 3, 5] = 1
+    """Copies of each stream, where a NATS that lost its disk is provisioned again by a service."""
     public_url: WebUrl
     wizard_url: WebUrl | None = None
     gateway_url: WebUrl | None = None

@@ -5,12 +5,12 @@ import itertools
 import time
 
 import pytest
-from faststream.specification import AsyncAPI
 from nats.js.api import ConsumerConfig
 
 from qbsync_shared import subjects
-from qbsync_shared.messages import Pause, Resume
-from qbsync_shared.messaging import Subscription, TransientError, provision, publish
+from qbsync_shared.messages import Pause, Resume, TenantConfigured, TenantDeleted
+from qbsync_shared.messaging import Subscription, TransientError, erase_tenant, provision, publish
+from qbsync_shared.messaging.bus import Bus
 from qbsync_shared.messaging.consumers import consumer_config
 from qbsync_shared.messaging.dead_letters import (
     DeadLetter,
@@ -267,13 +267,6 @@ async def test_10_no_series_names_a_tenant(sample, nats_url):
     assert without_tenant("other.subject") == "other.subject"
 
 
-async def test_11_asyncapi_shows_every_field_of_the_payload(sample):
-    async with running_bus(sample, "nats://127.0.0.1:1", subscription()) as bus:
-        document = AsyncAPI(bus.broker, title="sample").to_specification().to_jsonable()
-    schemas = document["components"]["schemas"]
-    assert set(Pause.model_fields) <= set(schemas["Pause"]["properties"])
-
-
 async def test_12_consumers_do_not_grow_with_tenants(sample, nats_url):
     async with running_bus(sample, nats_url, subscription()) as bus:
         await ready(bus)
@@ -527,3 +520,89 @@ async def test_while_postgresql_is_away_messages_wait(tmp_path, nats_url):
         await database.close()
     finally:
         server.stop()
+
+
+async def test_the_log_reads_every_services_dead_letters_once(sample, databases, nats_url):
+    await migrate(sample.url, "watcher", PACKAGE)
+    watcher = Database(sample.url, schema="watcher")
+    await watcher.open()
+    seen = []
+
+    async def keep(connection, letter):
+        seen.append(letter)
+        if len(seen) == 1:
+            raise KeyError("the first try fails")
+
+    log_bus = Bus(service="log", database=watcher, nats_url=nats_url, dead_letters=keep, poll_seconds=0.2)
+    await log_bus.start()
+    try:
+        async with running_bus(sample, nats_url, subscription(Fails(KeyError("äh"), KeyError("äh")))):
+            await put_when_ready(nats_url)
+            await say(sample, pause(1), pause(2, "other"))
+
+            async def both():
+                return len(seen) >= 2
+
+            await until(both)
+    finally:
+        await log_bus.stop()
+        await watcher.close()
+    assert {(letter.service, letter.consumer) for letter in seen} == {("sample", DURABLE)}
+    assert {letter.detail for letter in seen} == {"KeyError: 'äh'"}
+    assert {letter.payload for letter in seen} <= {pause(1).encode(), pause(2, "other").encode()}
+
+
+async def put_when_ready(url):
+    async def provisioned():
+        async with jetstream(url) as js:
+            return len(await js.streams_info()) == 5
+
+    await until(provisioned)
+
+
+async def test_a_deleted_tenant_is_forgotten_here_and_on_the_streams(sample, nats_url):
+    gone = TenantDeleted(id="gone", tenant="acme", occurred_at=AT, version=9)
+    settings = TenantConfigured(
+        id="set", tenant="acme", occurred_at=AT, version=1, name="Oak", plan="plus", edition="desktop"
+    )
+
+    async def fails_for_acme(connection, message):
+        await note(connection, message)
+        if message.tenant == "acme":
+            raise KeyError
+
+    async def forget(connection, message):
+        await erase_tenant(connection, message.tenant)
+
+    listen = Subscription(
+        subjects.TENANTS, "qbsync.v1.*.wizard.tenant.deleted", "sample-gone", TenantDeleted, forget
+    )
+    async with running_bus(sample, nats_url, subscription(fails_for_acme), listen) as bus:
+        await say(sample, pause(1), pause(1, "other"), settings)
+        await a_letter(sample)
+        await say(sample, gone)
+
+        async def forgotten():
+            return await open_letters(sample) == []
+
+        await until(forgotten)
+        await bus.purge_tenant("acme")
+        with pytest.raises(ValueError, match="not a tenant id"):
+            await bus.purge_tenant("*")
+    async with sample.everyone() as connection:
+        said = await connection.fetch("select event_id from outbox order by seq")
+        heard = await connection.fetch("select tenant_id, event_id from inbox order by tenant_id")
+    assert [row["event_id"] for row in said] == ["other-1", "gone"]
+    assert [tuple(row) for row in heard] == [("acme", "gone"), ("other", "other-1")]
+    left = [
+        message
+        for stream in (subjects.COMMANDS, subjects.TENANTS, subjects.DEAD_LETTERS)
+        for message in await subjects_in(nats_url, stream)
+    ]
+    assert left == ["qbsync.v1.other.desktop.command.pause", "qbsync.v1.acme.wizard.tenant.deleted"]
+
+
+async def subjects_in(url, stream):
+    async with jetstream(url) as js:
+        info = await js.stream_info(stream, subjects_filter=">")
+    return sorted(info.state.subjects or [])

@@ -83,7 +83,7 @@ async def test_what_is_said_arrives_as_a_cloudevent(sample, nats_url):
         "ce-source": "qbsync/sample",
         "ce-time": "2026-11-02T12:00:00Z",
         "ce-subject": "qbsync.v1.acme.desktop.command.pause",
-        "ce-dataschema": "schemas/qbsync.v1.command.pause.json",
+        "ce-dataschema": "events/command.pause.Pause.v1.json",
         "ce-tenant": "acme",
         "ce-causationid": "cause-7",
         "Content-Type": "application/json",
@@ -333,7 +333,9 @@ async def test_kill_9_of_postgresql_and_nats_loses_and_doubles_nothing(tmp_path)
                 else:
                     sure.append(message.id)
 
-        async with running_bus(sample, nats_server.url, subscription(delays=(0.2, 0.5, 1.0, 2.0, 4.0), ack_wait=3)):
+        async with running_bus(
+            sample, nats_server.url, subscription(delays=(0.2, 0.5, 1.0, 2.0, 4.0), ack_wait=3)
+        ):
             writers = [asyncio.create_task(write(tenant)) for tenant in ("acme", "other")]
             for server in (nats_server, postgres, nats_server, postgres):
                 before = len(sure)

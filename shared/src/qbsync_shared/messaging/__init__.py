@@ -1,6 +1,6 @@
 """Messages between services: outbox, relay, broker, inbox, dead letters, streams."""
 
-from qbsync_shared.messaging.outbox import MessageTooLargeError, publish
+from qbsync_shared.messaging.outbox import MessageTooLargeError, erase_tenant, publish
 from qbsync_shared.messaging.streams import Change, ShrinkRefusedError, provision
 from qbsync_shared.messaging.subscriptions import Subscription, TransientError
 
@@ -10,6 +10,7 @@ __all__ = [
     "ShrinkRefusedError",
     "Subscription",
     "TransientError",
+    "erase_tenant",
     "provision",
     "publish",
 ]

@@ -14,13 +14,15 @@ from prometheus_client import CollectorRegistry
 
 from qbsync_shared import subjects
 from qbsync_shared.health import Check
-from qbsync_shared.loops import Background
+from qbsync_shared.loops import Background, Loop
 from qbsync_shared.messages import Message
 from qbsync_shared.messaging import delivery, link
 from qbsync_shared.messaging.consumers import Guard, consumer_config
+from qbsync_shared.messaging.dead_letter_reader import DeadLetterReader, HandleDeadLetter
 from qbsync_shared.messaging.labels import metrics_middleware, telemetry_middleware
 from qbsync_shared.messaging.outbox import QUERIES
 from qbsync_shared.messaging.relay import Relay
+from qbsync_shared.messaging.streams import purge_tenant
 from qbsync_shared.messaging.subscriptions import Subscription
 from qbsync_shared.messaging.transactions import SharedTransactions
 from qbsync_shared.postgres import Database
@@ -48,6 +50,7 @@ class Bus:
         credentials: str | None = None,
         subscriptions: Sequence[Subscription[Any]] = (),
         replicas: int = 1,
+        dead_letters: HandleDeadLetter | None = None,
         guard_seconds: float = 3.0,
         poll_seconds: float = 2.0,
     ) -> None:
@@ -57,6 +60,9 @@ class Bus:
         self._relay = Relay(database, self._link, service=service, replicas=replicas, poll=poll_seconds)
         self._guard = Guard(self._link, subscriptions, replicas=replicas, every=guard_seconds)
         self._background = Background()
+        self._more: list[Loop] = []
+        if dead_letters is not None:
+            self._more.append(DeadLetterReader(database, self._link, dead_letters, service=service).run)
         self._listening = False
         self._client: Client | None = None
         self._subscriptions = list(subscriptions)
@@ -65,7 +71,9 @@ class Bus:
 
     async def start(self) -> None:
         """Start everything; returns at once and connects in the background."""
-        self._background.start([self._listen, self._relay.run, self._guard.run, self._keep_house])
+        self._background.start(
+            [self._listen, self._relay.run, self._guard.run, self._keep_house, *self._more]
+        )
 
     async def stop(self) -> None:
         """Finish the messages under way, then end; quietly when NATS is down."""
@@ -73,6 +81,10 @@ class Bus:
             await self._stop_listening()
         await self._background.stop()
         await self._link.close()
+
+    async def purge_tenant(self, tenant: str) -> None:
+        """Remove a deleted tenant's messages from all streams; waits for NATS."""
+        await purge_tenant(await self._link.jetstream(), tenant)
 
     def checks(self) -> list[Check]:
         """What readiness asks: the connection, each own consumer, the relay."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from qbsync_shared import subjects
 from qbsync_shared.ids import is_tenant_id
@@ -59,7 +59,7 @@ class DeadLetter:
         Raises:
             KeyError, ValueError: it was not written by qbsync.
         """
-        own = {name.removeprefix("qbsync-dlq-"): value for name, value in headers.items()}
+        own = {name.removeprefix("qbsync-dlq-"): unquote(value) for name, value in headers.items()}
         return cls(
             service=subject.split(".")[3],
             consumer=own["consumer"],

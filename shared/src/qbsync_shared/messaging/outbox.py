@@ -74,7 +74,7 @@ def event_headers(message: Message, *, caused_by: str | None) -> dict[str, str]:
         "ce-type": message.ce_type(),
         "ce-time": message.occurred_at.isoformat().replace("+00:00", "Z"),
         "ce-subject": message.subject,
-        "ce-dataschema": f"schemas/{message.ce_type()}.json",
+        "ce-dataschema": f"events/{message.noun}.{message.verb}.{type(message).__name__}.{CONTRACT_VERSION}.json",
         "ce-tenant": message.tenant,
         "Content-Type": "application/json",
     }
@@ -94,3 +94,15 @@ def stream_of(noun: str) -> str:
     if noun in subjects.EVENT_NOUNS:
         return subjects.EVENTS
     raise ValueError(f"no stream of {CONTRACT_VERSION} holds the noun {noun!r}")
+
+
+async def erase_tenant(connection: Connection, tenant: str) -> None:
+    """Forget what was said and heard about a deleted tenant, but for the message that says so.
+
+    Every service does so in its handler of ``wizard.tenant.deleted``, beside its own tables.
+    """
+    await connection.execute(
+        QUERIES["erase_outbox"], tenant, f"qbsync.{CONTRACT_VERSION}.{tenant}.wizard.tenant.deleted"
+    )
+    await connection.execute(QUERIES["erase_inbox"], tenant, CURRENT_EVENT.get())
+    await connection.execute(QUERIES["erase_dead_letters"], tenant)

@@ -104,3 +104,15 @@ update dead_letter set state = $2, replays = $3, decided_at = now(), decided_by 
 -- A replayed message has now been handled.
 update dead_letter set state = 'resolved'
  where consumer = $1 and tenant_id = $2 and event_id = $3 and state in ('open', 'replayed');
+
+-- name: erase_outbox
+-- Forget what was said about a deleted tenant, except on the subject that says so.
+delete from outbox where tenant_id = $1 and subject <> $2;
+
+-- name: erase_inbox
+-- Forget what was heard about a deleted tenant, except the event that is being handled.
+delete from inbox where tenant_id = $1 and event_id is distinct from $2;
+
+-- name: erase_dead_letters
+-- Forget what could not be handled for a deleted tenant.
+delete from dead_letter where tenant_id = $1;

@@ -13,6 +13,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 from nats.js.errors import NotFoundError
 
 from qbsync_shared import subjects
+from qbsync_shared.ids import is_tenant_id
 from qbsync_shared.messages import CONTRACT_VERSION
 from qbsync_shared.messaging.link import login_of
 
@@ -139,6 +140,21 @@ async def provision_streams(
         for config, existing in plans:
             await _apply(js, config, existing, changes[str(config.name)])
     return [change for found in changes.values() for change in found]
+
+
+async def purge_tenant(js: JetStreamContext, tenant: str) -> None:
+    """Remove a tenant's messages from all streams, but keep the last word: that it was deleted.
+
+    Raises:
+        ValueError: not a tenant id.
+    """
+    if not is_tenant_id(tenant):
+        raise ValueError(f"{tenant!r} is not a tenant id")
+    own = f"qbsync.{CONTRACT_VERSION}.{tenant}"
+    await js.purge_stream(subjects.EVENTS, subject=f"{own}.>")
+    await js.purge_stream(subjects.COMMANDS, subject=f"{own}.>")
+    await js.purge_stream(subjects.TENANTS, subject=f"{own}.wizard.tenant.configured")
+    await js.purge_stream(subjects.DEAD_LETTERS, subject=f"qbsync.dlq.{CONTRACT_VERSION}.*.{tenant}.>")
 
 
 async def _existing(js: JetStreamContext, config: StreamConfig) -> StreamConfig | None:
