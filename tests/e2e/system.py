@@ -1,5 +1,6 @@
 """The whole system as processes, and a test that plays the app, the office manager and QuickBooks' user."""
 
+import json
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ from qbsync_local.run_file import RunFile
 Json = dict[str, Any]
 R = TypeVar("R")
 
+COMMAND = Path(sys.executable).with_name("qbsync")
 START_SECONDS = 120.0
 SETTLE_SECONDS = 60.0
 
@@ -80,12 +82,36 @@ class System:
             return answer.json()
         return answer.text
 
-    def kill(self, program: str) -> None:
-        """kill -9 of one program of the system."""
+    def pid(self, program: str) -> int | None:
+        """The process of one program of the system."""
         run = self.run
-        place = {"postgres": run.postgres, "nats": run.nats, **run.services, **run.sandbox}[program]
-        assert place.pid is not None
-        os.kill(place.pid, signal.SIGKILL)
+        return {"postgres": run.postgres, "nats": run.nats, **run.services, **run.sandbox}[program].pid
+
+    def kill(self, program: str) -> int:
+        """kill -9 of one program of the system; the process that it was."""
+        pid = self.pid(program)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def command(
+        self, *arguments: str, given: str | None = None, within: float = 60
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a `qbsync` command on this system."""
+        return subprocess.run(
+            [COMMAND, *arguments, "--data", self.data],
+            input=given,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=within,
+            check=False,
+        )
+
+    def command_json(self, *arguments: str) -> tuple[int, Any]:
+        """Run a command with --json: exit code and what it printed."""
+        done = self.command(*arguments, "--json")
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
 
     def ready(self, service: str) -> bool:
         try:
