@@ -31,8 +31,16 @@ _READ = {
     "ItemSalesTaxGroupRet": ItemType.SALES_TAX,
     "ItemGroupRet": ItemType.GROUP,
 }
-_SALE = frozenset({"description", "unit_price", "income_account"})
-_PURCHASE = frozenset({"purchase_description", "purchase_cost", "expense_account"})
+_ONE = {"description": "Desc", "unit_price": "Price", "income_account": "AccountRef"}
+_BOTH = {
+    "description": "SalesDesc",
+    "unit_price": "SalesPrice",
+    "income_account": "IncomeAccountRef",
+    "purchase_description": "PurchaseDesc",
+    "purchase_cost": "PurchaseCost",
+    "expense_account": "ExpenseAccountRef",
+}
+_PURCHASE = _BOTH.keys() - _ONE.keys()
 
 
 def _element(entity: Item) -> str:
@@ -115,23 +123,16 @@ def _update(entity: Item, fields: tuple[str, ...], link: LinkRow, books: Books) 
 
 def _prices(entity: Item, fields: tuple[str, ...], link: LinkRow, books: Books) -> dict[str, Any]:
     """The one of the two shapes that the item has in QuickBooks, or gets now, with the differing fields."""
-    differing = (_SALE | _PURCHASE) & set(fields)
+    differing = _BOTH.keys() & set(fields)
     if not differing:
         return {}
     both = _is_bought(entity) or any(name in link.returned for name in _PURCHASE)
     shape = _sale_and_purchase(entity, books) if both else _sale(entity, books)
-    fields_of = {
-        "description": "SalesDesc" if both else "Desc",
-        "unit_price": "SalesPrice" if both else "Price",
-        "income_account": "IncomeAccountRef" if both else "AccountRef",
-        "purchase_description": "PurchaseDesc",
-        "purchase_cost": "PurchaseCost",
-        "expense_account": "ExpenseAccountRef",
-    }
+    fields_of = _BOTH if both else _ONE
     becomes_both = both and not any(name in link.returned for name in _PURCHASE)
     wanted = set(fields_of) if becomes_both else differing
     content: dict[str, Any] = {}
-    for name in sorted(wanted):
+    for name in sorted(wanted & fields_of.keys()):
         element = fields_of[name]
         if shape.get(element) is not None:
             content[element] = shape[element]
