@@ -146,3 +146,15 @@ def test_the_level_is_kept(logged):
     configure("json", "info")
     structlog.get_logger().debug("not_written")
     assert logged() == []
+
+
+def test_an_exception_is_told_on_the_console_too(logged, capsys):
+    configure("console", "info")
+    try:
+        raise ValueError("no such page")
+    except ValueError:
+        structlog.get_logger().exception("request_failed", path="/t/x")
+    told = capsys.readouterr().err
+    assert "request_failed" in told
+    assert "ValueError: no such page" in told
+    assert "test_logging.py" in told

@@ -115,6 +115,13 @@ def _chain(error: BaseException | None) -> list[str]:
     return lines
 
 
+def _lines(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """structlog processor for the console, which wants an exception as one text."""
+    if isinstance(event.get("exception"), list):
+        event["exception"] = "\n".join(event["exception"])
+    return event
+
+
 def configure(log_format: str = "json", level: str = "info") -> None:
     """Set up structlog and send the standard library's logs (uvicorn, FastStream, nats) through the same processors.
 
@@ -144,7 +151,11 @@ def configure(log_format: str = "json", level: str = "info") -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(allow=["logger"]), *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *([] if log_format == "json" else [_lines]),
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()
