@@ -87,7 +87,8 @@ class Rules:
     """What holds for one kind.
 
     ``rank`` orders the queue: a kind is sent after all kinds of a lower rank, because it may refer to them.
-    ``deletion`` maps the edition to what a deletion in the app does in QuickBooks.
+    ``deletion`` maps the edition to what a deletion in the app does in QuickBooks. ``carried`` are the editions whose
+    connector service sends the kind today.
     """
 
     kind: Kind
@@ -95,6 +96,7 @@ class Rules:
     directions: frozenset[Direction]
     operations: dict[Edition, frozenset[Operation]]
     deletion: dict[Edition, Operation]
+    carried: frozenset[Edition]
 
     def allows(self, edition: Edition, operation: Operation) -> bool:
         """Whether QuickBooks of that edition can do this to the kind."""
@@ -121,5 +123,6 @@ def _rules(kind: Kind, row: dict[str, Any]) -> Rules:
         operations={
             edition: frozenset(Operation(name) for name in row.get(edition, [])) for edition in Edition
         },
+        carried=frozenset(Edition(name) for name in row.get("carried", [])),
         deletion={Edition(name): Operation(value) for name, value in row.get("deletion", {}).items()},
     )

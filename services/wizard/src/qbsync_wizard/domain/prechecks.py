@@ -33,6 +33,8 @@ def check(kind: Kind, operation: Operation, entity: Json, edition: Edition) -> t
     """All that stands against sending this to that edition, in the order of the fields."""
     if not rules(kind).allows(edition, operation):
         return (_not_offered(kind, operation, edition),)
+    if edition not in rules(kind).carried:
+        return (_not_carried(kind, edition),)
     if operation in REMOVALS or operation is Operation.LINK:
         return ()
     found = [*_required(kind, entity, edition), *_lengths(kind, entity, edition)]
@@ -46,6 +48,12 @@ def _not_offered(kind: Kind, operation: Operation, edition: Edition) -> Problem:
     name = f"QuickBooks {edition.value.capitalize()}"
     text = f"{name} does not offer to {word} {_article(kind)}. Make the change there by hand, or undo it in the app."
     return Problem(code="QS-NOT-SUPPORTED", field="", title="Not offered", text=text)
+
+
+def _not_carried(kind: Kind, edition: Edition) -> Problem:
+    name = f"QuickBooks {edition.value.capitalize()}"
+    text = f"qbsync does not send {_article(kind)} to {name} yet. It waits here; enter it there by hand meanwhile."
+    return Problem(code="QS-NOT-SUPPORTED", field="", title="Not sent yet", text=text)
 
 
 def _article(kind: Kind) -> str:
