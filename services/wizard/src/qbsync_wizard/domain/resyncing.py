@@ -26,30 +26,9 @@ def resync(known: Known, edition: Edition, *, resync_of: str) -> tuple[Item, Mov
         edition: the tenant's.
         resync_of: the sync that it repeats.
     """
-    sync = known.sync
-    if sync is not None and sync.in_doubt:
-        return Refusal(
-            code="QS-IN-DOUBT", message="Its last outcome is not known yet. Wait for the next run."
-        )
-    if sync is not None and sync.state is SyncState.IN_FLIGHT:
-        return Refusal(code="QS-IN-DOUBT", message="It is being sent at this moment. Wait for its outcome.")
-    if known.app is None:
-        return Refusal(
-            code="QS-REFERENCE-UNKNOWN",
-            message="The app has not handed over this record. Save it in the app, then press Resync.",
-        )
-    item = evaluate(replace(known, sync=None, decision=None, duplicates=()), edition)
-    if item is not None and item.is_conflict:
-        return Refusal(
-            code="QS-CHANGED-IN-QUICKBOOKS",
-            message="Both sides changed. Open the Sync Wizard and pick the side that is right.",
-        )
-    if item is None or item.change.direction is Direction.IMPORT:
-        item = _unchanged(known)
-        if item is None:
-            return Refusal(
-                code="QS-WITHDRAWN", message="It was deleted in the app, and QuickBooks does not have it."
-            )
+    item = _refusal(known) or _item(known, edition)
+    if isinstance(item, Refusal):
+        return item
     item = replace(item, resync_of=resync_of)
     moved = movement(item)
     if isinstance(moved, Need):

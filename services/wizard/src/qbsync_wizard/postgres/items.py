@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from qbsync_shared.ids import EntityKey
 from qbsync_shared.kinds import Direction, Kind, Operation
 from qbsync_shared.postgres import Connection
 from qbsync_wizard.domain import showing
@@ -150,6 +151,7 @@ async def put(
         change_no,
         changed_at,
         now,
+        _party_ref(item),
     )
     if present is not None:
         await connection.execute(QUERIES["update_item"], tenant_id, present.item_id, *common)
@@ -157,6 +159,13 @@ async def put(
     ref = showing.ref_of(item.app_id, item.quickbooks_id)
     await connection.execute(QUERIES["insert_item"], tenant_id, item_id, item.kind.value, ref, *common)
     return True
+
+
+def _party_ref(item: Item) -> str | None:
+    found = showing.party_reference(item)
+    if found is None or not found[1].get("app_id"):
+        return None
+    return str(EntityKey(found[0], found[1]["app_id"]))
 
 
 async def remove(connection: Connection, tenant_id: str, kind: Kind, ref: str) -> None:

@@ -252,19 +252,23 @@ select item_id, revision, standing, shown_digest, content, kept_by, decided_by, 
 -- A new item.
 insert into review_item (tenant_id, item_id, kind, ref, app_id, quickbooks_id, direction, operation, standing, place,
                          label, party, amount, document_date, search, shown, shown_digest, content, change_no,
-                         changed_at, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $21);
+                         changed_at, created_at, updated_at, party_ref)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $21, $22);
 
 -- name: update_item
 -- Something shown changed: one revision up.
 update review_item
    set revision = revision + 1, app_id = $3, quickbooks_id = $4, direction = $5, operation = $6, standing = $7,
        place = $8, label = $9, party = $10, amount = $11, document_date = $12, search = $13, shown = $14,
-       shown_digest = $15, content = $16, change_no = $17, changed_at = $18, updated_at = $19,
+       shown_digest = $15, content = $16, change_no = $17, changed_at = $18, updated_at = $19, party_ref = $20,
        decided_by = case when $7 = 'waiting' then null else decided_by end,
        decided_at = case when $7 = 'waiting' then null else decided_at end,
        kept_by = case when $7 = 'kept' then kept_by end
  where tenant_id = $1 and item_id = $2;
+
+-- name: items_of_party
+-- Items that belong to a customer, job, vendor or employee.
+select kind, app_id, quickbooks_id from review_item where tenant_id = $1 and party_ref = $2 order by item_id limit 500;
 
 -- name: delete_item
 -- Nothing is to be reviewed any more.

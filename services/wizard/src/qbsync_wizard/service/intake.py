@@ -10,7 +10,7 @@ from qbsync_wizard.domain.comparing import was_applied
 from qbsync_wizard.domain.records import AppRecord, Json
 from qbsync_wizard.postgres import repository as store
 from qbsync_wizard.service.context import Lane
-from qbsync_wizard.service.reviewing import reconsider, reconsider_neighbours
+from qbsync_wizard.service.reviewing import reconsider, reconsider_belongings, reconsider_neighbours
 
 
 class Taken(StrEnum):
@@ -59,6 +59,8 @@ async def take(lane: Lane, given: HandOver) -> Taken:
     )
     await reconsider(lane, given.kind, app_id=given.app_id)
     previous = before.entity if before else None
+    if (previous or {}).get("name") != record.entity.get("name"):
+        await reconsider_belongings(lane, given.kind, given.app_id)
     await reconsider_neighbours(lane, given.kind, "q", previous, record.entity)
     return Taken.ACCEPTED
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from qbsync_shared.ids import EntityKey
 from qbsync_shared.kinds import Direction, Kind
 from qbsync_wizard.domain.duplicates import candidates, match_keys
 from qbsync_wizard.domain.evaluating import Item, evaluate
@@ -66,6 +67,14 @@ async def reconsider_neighbours(lane: Lane, kind: Kind, side: str, *entities: Js
     for other_id, _ in found[:NEIGHBOURS]:
         ids = {"app_id": other_id} if side == "a" else {"quickbooks_id": other_id}
         await reconsider(lane, kind, **ids)
+
+
+async def reconsider_belongings(lane: Lane, kind: Kind, app_id: str) -> None:
+    """The name of a customer, job, vendor or employee changed: it is shown at what belongs to it."""
+    key = EntityKey(kind, app_id)
+    rows = await lane.connection.fetch(store.QUERIES["items_of_party"], lane.id, str(key))
+    for row in rows:
+        await reconsider(lane, Kind(row["kind"]), app_id=row["app_id"], quickbooks_id=row["quickbooks_id"])
 
 
 def _ref(known: Known, app_id: str | None, quickbooks_id: str | None) -> str:

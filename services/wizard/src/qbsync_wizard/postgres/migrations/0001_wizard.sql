@@ -153,6 +153,7 @@ create table review_item (
     place         integer     not null,         -- order of the list: what needs a look first, then by rank
     label         text        not null,
     party         text        not null default '',
+    party_ref     text,                         -- kind/app id of who it belongs to
     amount        numeric,
     document_date date,
     search        text        not null,
@@ -172,6 +173,7 @@ create table review_item (
 create index review_item_list on review_item (tenant_id, standing, direction, place, item_id);
 create index review_item_change on review_item (tenant_id, standing, change_no);
 create index review_item_decided on review_item (tenant_id, standing, decided_at desc, item_id);
+create index review_item_party on review_item (tenant_id, party_ref) where party_ref is not null;
 create index review_item_kept on review_item (decided_at) where standing = 'kept';
 
 -- Entities that somebody never wants to be asked about.
