@@ -18,10 +18,15 @@ from tests.gateway.desktop import Desktop
 
 @pytest.fixture
 def settings() -> GatewaySettings:
+    return gateway_settings("http://127.0.0.1:8102")
+
+
+def gateway_settings(address: str) -> GatewaySettings:
+    """Settings of a gateway that reads QuickBooks at every run."""
     return GatewaySettings(
         database_url="postgresql://unused@127.0.0.1/unused",
         nats_url="nats://127.0.0.1:4222",
-        public_url="http://127.0.0.1:8102",
+        public_url=address,
         jwt_key="k" * 32,
         read_every_seconds=0,
     )
