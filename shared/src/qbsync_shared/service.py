@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from typing import Any, TypeVar
 
 import structlog
@@ -14,10 +13,10 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
 
-from qbsync_shared import logging, metrics
+from qbsync_shared import asyncapi, logging, metrics
 from qbsync_shared.health import Check, examine
 from qbsync_shared.loops import Background, Loop
-from qbsync_shared.messaging import Subscription, asyncapi
+from qbsync_shared.messaging import Subscription
 from qbsync_shared.messaging.bus import Bus
 from qbsync_shared.messaging.dead_letter_reader import HandleDeadLetter
 from qbsync_shared.postgres import Database
@@ -121,11 +120,7 @@ def _documents(name: str, subscriptions: Sequence[Subscription[Any]]) -> APIRout
 
     @router.get("/docs/asyncapi")
     async def describe_messages() -> JSONResponse:
-        return JSONResponse(
-            asyncapi.document(
-                title=f"qbsync {name}", version=version("qbsync-shared"), receives=subscriptions
-            )
-        )
+        return JSONResponse(asyncapi.of_service(name, subscriptions))
 
     return router
 
