@@ -67,6 +67,7 @@ def build(settings: DemoSettings, *, transport: httpx.AsyncBaseTransport | None 
 
     site = Site({tenant.id: tenant.name for tenant in tenants})
     app = FastAPI(title="Demo app", lifespan=lifespan, openapi_url=None)
+    app.state.store, app.state.standing = store, standing
     app.add_api_route("/health/live", _alive, methods=["GET"])
     app.include_router(sign_in.routes(site, settings, tokens))
     app.include_router(Pages(site, store, standing, tenants, simulators).routes())

@@ -59,7 +59,9 @@ def routes(site: Site, settings: DemoSettings, tokens: Tokens) -> APIRouter:
     @router.get("/sign-in")
     async def choose(request: Request, next: str = "") -> Response:  # noqa: A002  # the name in the address
         path = next or f"/t/{site.tenants[0]}/wizard"
-        return site.render(request, "sign_in.html", people=PEOPLE.values(), person=current(request), next=path)
+        return site.render(
+            request, "sign_in.html", people=PEOPLE.values(), person=current(request), next=path
+        )
 
     @router.post("/sign-in")
     async def sign_in(person: Annotated[str, Form()], next: Annotated[str, Form()] = "") -> Response:  # noqa: A002

@@ -44,6 +44,8 @@ class Bus:
 
     async def connect(self) -> None:
         """Return when there is a first connection."""
+        if self._client is not None:
+            return
         self._client = await nats.connect(
             self._url.split(","),
             name=events.SOURCE,
