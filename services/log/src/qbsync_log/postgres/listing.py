@@ -76,17 +76,29 @@ def _where(tenant: str, filters: Filters) -> _Where:
         where.add("s.changed_at >= {}", _begin(filters.since, filters.zone))
     if filters.until:
         where.add("s.changed_at < {}", _begin(filters.until + timedelta(days=1), filters.zone))
-    for word in words_of_query(filters.q):
-        where.add(
-            "s.sync_id in (select w.sync_id from sync_word w where w.tenant_id = s.tenant_id and w.tenant_id = {}"
-            " and w.word >= {} and w.word < {} limit 10000)",
-            tenant,
-            word,
-            word + "\U0010ffff",
-        )
-    if filters.q.strip() and not words_of_query(filters.q):
-        where.add("false")
+    if filters.q.strip():
+        _found_by(where, tenant, sorted(words_of_query(filters.q), key=len, reverse=True))
     return where
+
+
+def _found_by(where: _Where, tenant: str, words: list[str]) -> None:
+    """Only syncs that have all words; the longest one, which is the rarest, leads. At most ``COUNTED`` are looked at further."""
+    if not words:
+        where.add("false")
+        return
+    others = "".join(
+        " and exists (select from sync_word x where x.tenant_id = {0} and x.sync_id = w.sync_id"
+        f" and x.word >= {{{2 * n + 1}}} and x.word < {{{2 * n + 2}}})"
+        for n in range(1, len(words))
+    )
+    bounds = [bound for word in words for bound in (word, word + "\U0010ffff")]
+    # an array, so that it is looked up once and not per row
+    where.add(
+        "s.sync_id = any(array(select w.sync_id from sync_word w where w.tenant_id = {0} and w.word >= {1} and w.word < {2}"  # noqa: S608 - fixed pieces
+        f"{others} limit {COUNTED:d}))",
+        tenant,
+        *bounds,
+    )
 
 
 def _begin(day: date, zone: tzinfo | None) -> datetime:
