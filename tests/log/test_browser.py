@@ -16,6 +16,7 @@ from tests.browser.fixtures import MakeContext, browser, chromium_path, in_brows
 from tests.browser.server import free_socket, serving
 from tests.log.conftest import KEY, NOW, make_app
 from tests.log.story import hear
+from tests.log.test_operations import keep, letter
 from tests.log.test_pages import gone_story, waiting_story
 from tests.log.test_projection import a_busy_day
 from tests.shared.databases import Databases
@@ -38,6 +39,7 @@ async def stage(
             for message in story.said
         ]
         await hear(database, *said)
+    await keep(database, letter())
     clock = FrozenClock(NOW)
     bound = free_socket()
     address = f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -61,6 +63,7 @@ PAGES = [
     ("fern", "/t/fern/syncs/s04"),
     ("elm", "/t/elm/unsynced/s1/clear-id"),
     ("fern", "/status-codes?edition=desktop&open=3140"),
+    ("*", "/ops?letter=1"),
 ]
 
 
@@ -71,7 +74,8 @@ async def test_every_page_is_accessible(
     url, _ = stage
     await look(page, theme, width)
     for tenant, path in PAGES:
-        await page.goto(entering(url, tenant, path))
+        role = Role.OPERATOR if tenant == "*" else Role.ADMIN
+        await page.goto(entering(url, tenant, path, role))
         await expect(page.locator("h1").first).to_be_attached()
         await axe(page)
         await no_sideways_scroll(page)
