@@ -62,7 +62,7 @@ class Outside:
             "approve": lambda _: self._approve(),
             "imports": lambda _: {"items": []},
         }
-        answer = answers.get(path.rpartition("/")[2], lambda _: {})
+        answer: Callable[[str], Any] = answers.get(path.rpartition("/")[2], _nothing)
         return httpx.Response(200, json=answer(path.split("/")[4]))
 
     def _approve(self) -> dict[str, Any]:
@@ -109,3 +109,7 @@ class Outside:
             found = {"id": "80000001", "full_name": name, "edit_sequence": "1"}
             return httpx.Response(200, json={"items": [found]})
         return httpx.Response(200, json={"company": "Thistle & Loam", "counts": {"Customer": 14}})
+
+
+def _nothing(_: str) -> dict[str, Any]:
+    return {}

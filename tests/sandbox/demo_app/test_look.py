@@ -1,6 +1,7 @@
 """The app in a browser: accessible and readable in both themes at three widths, without JavaScript too."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest_asyncio
 from fastapi import FastAPI
@@ -40,7 +41,12 @@ async def url(app: FastAPI) -> AsyncIterator[str]:
             "total": "190.00",
         }
         store.save(TENANT, "invoice", f"V-{number}", invoice)
-    failed = {"code": "3100", "message": "The name is in use already.", "direction": "export", "version": 2}
+    failed: dict[str, Any] = {
+        "code": "3100",
+        "message": "The name is in use already.",
+        "direction": "export",
+        "version": 2,
+    }
     standing.hear(heard("sync", "failed", sync_id="1", kind="invoice", app_id="V-1042", **failed))
     async with serving(app, free_socket()) as address:
         yield address

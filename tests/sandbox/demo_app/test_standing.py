@@ -1,6 +1,7 @@
 """How records stand in QuickBooks, from a stream in any order and doubled."""
 
 import random
+from typing import Any
 
 import pytest
 from tests.sandbox.demo_app.outside import TENANT, heard
@@ -10,7 +11,7 @@ from qbsync_local.sandbox.demo_app.standing import Standing
 from qbsync_local.sandbox.demo_app.store import Store
 
 
-def sync(verb: str, version: int, sync_id: str = "0001", **more: object) -> Heard:
+def sync(verb: str, version: int, sync_id: str = "0001", **more: Any) -> Heard:
     return heard(
         "sync", verb, sync_id=sync_id, version=version, direction="export", kind="invoice", app_id="V-1", operation="create", **more
     )  # fmt: skip
