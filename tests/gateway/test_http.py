@@ -273,6 +273,14 @@ async def test_switches_pause_and_resume(client: httpx.AsyncClient, bearer: Bear
     await desktop.run()
     assert [(await desktop.sync(one))["state"] for one in (sync_id, held)] == ["succeeded", "pending"]
 
+    await client.post("/t/oak/desktop/sending", data={"on": kinds}, headers=bearer())
+    assert (await desktop.said("connection", "changed"))[-1]["state"] == "paused"
+    assert (await desktop.run()).outcome == "busy"
+    await client.post("/t/oak/desktop/sending", data={"on": ["*", *kinds]}, headers=bearer())
+    assert (await desktop.said("connection", "changed"))[-1]["state"] == "connected"
+    await desktop.run()
+    assert (await desktop.sync(held))["state"] != "pending"
+
 
 async def test_binding_to_another_file_asks_first(
     client: httpx.AsyncClient, bearer: Bearer, desktop: Desktop

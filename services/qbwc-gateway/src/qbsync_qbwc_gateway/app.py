@@ -80,6 +80,7 @@ def assemble(
             database,
             passwords,
             keeper,
+            announcing,
             clock=clock,
             make_id=make_id,
             owner_id=settings.owner_id,
@@ -144,7 +145,7 @@ def build(settings: GatewaySettings) -> FastAPI:
         name=SERVICE,
         settings=settings,
         database=database,
-        subscriptions=subscriptions(gateway.queue, gateway.keeper),
+        subscriptions=subscriptions(gateway.queue, gateway.keeper, gateway.connectors),
         loops=make_loops(settings, database, gateway, clock),
         routers=make_routers(settings, database, gateway, pages),
     )

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from qbsync_qbwc_gateway.postgres import repository as store
+from qbsync_qbwc_gateway.service import Connectors
 from qbsync_shared import messages as said
 from qbsync_shared.connector import LinkKeeper, WorkQueue, tenants
 from qbsync_shared.kinds import Edition
@@ -19,7 +20,7 @@ _DESKTOP = Edition.DESKTOP.value
 Handle = Callable[[Connection, Any], Awaitable[None]]
 
 
-def subscriptions(queue: WorkQueue, keeper: LinkKeeper) -> list[Subscription[Any]]:
+def subscriptions(queue: WorkQueue, keeper: LinkKeeper, connectors: Connectors) -> list[Subscription[Any]]:
     """All of them. Work is only taken in here; it is done when the Web Connector comes."""
     return [
         _from(EVENTS, _DESKTOP, said.SyncApproved, queue.accept),
@@ -27,8 +28,8 @@ def subscriptions(queue: WorkQueue, keeper: LinkKeeper) -> list[Subscription[Any
         _from(COMMANDS, _DESKTOP, said.Cancel, keeper.cancel),
         _from(COMMANDS, _DESKTOP, said.Link, keeper.link),
         _from(COMMANDS, _DESKTOP, said.LookUp, keeper.look_up),
-        _from(COMMANDS, _DESKTOP, said.Pause, keeper.pause),
-        _from(COMMANDS, _DESKTOP, said.Resume, keeper.resume),
+        _from(COMMANDS, _DESKTOP, said.Pause, connectors.pause),
+        _from(COMMANDS, _DESKTOP, said.Resume, connectors.resume),
         _from(EVENTS, "app", said.EntityApplied, keeper.applied),
         _from(EVENTS, "app", said.EntityRejected, keeper.rejected),
         _from(TENANTS, "wizard", said.TenantConfigured, tenants.configured),

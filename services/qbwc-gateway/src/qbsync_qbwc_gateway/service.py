@@ -1,7 +1,5 @@
 """Connector users and the health of connections, for the API and the pages."""
 
-import secrets
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,14 +7,14 @@ from typing import Any
 
 from qbsync_qbwc_gateway.postgres import repository as store
 from qbsync_qbwc_gateway.qwc import QwcChoices, choices_of, qwc_file
-from qbsync_qbwc_gateway.session.announcing import next_run
+from qbsync_qbwc_gateway.session.announcing import Announcing, next_run
 from qbsync_qbwc_gateway.session.model import Connector, Session
 from qbsync_qbwc_gateway.session.passwords import Passwords, new_password
 from qbsync_shared.clock import Clock
 from qbsync_shared.connector import LinkKeeper, tenants
 from qbsync_shared.ids import MakeId
 from qbsync_shared.kinds import Edition, Kind, Plan
-from qbsync_shared.messages import AuditRecorded, Channel, Pause, Resume
+from qbsync_shared.messages import AuditRecorded, Channel, ConnectionState, Pause, Resume
 from qbsync_shared.messages.base import stamp
 from qbsync_shared.messaging import publish
 from qbsync_shared.postgres import Connection, Database
@@ -60,6 +58,7 @@ class Connectors:
         database: Database,
         passwords: Passwords,
         keeper: LinkKeeper,
+        announcing: Announcing,
         *,
         clock: Clock,
         make_id: MakeId,
@@ -71,6 +70,7 @@ class Connectors:
         self._database = database
         self._passwords = passwords
         self._keeper = keeper
+        self._announcing = announcing
         self._clock = clock
         self._make_id = make_id
         self._owner_id = owner_id
@@ -96,12 +96,12 @@ class Connectors:
             row = await connection.fetchrow(
                 store.QUERIES["put_connector"],
                 tenant_id,
-                f"{tenant_id}-{secrets.token_hex(2)}",
+                f"{tenant_id}-{self._make_id()[-4:]}",
                 hashed,
                 self._clock.now(),
                 by,
                 self._owner_id,
-                f"{{{uuid.uuid4()}}}",
+                f"{{{self._make_id()}}}",
             )
             assert row is not None
             await self._audit(connection, tenant_id, by=by, action="connector-password")
@@ -155,9 +155,29 @@ class Connectors:
         }
         async with self._database.tenant(tenant_id) as connection:
             if paused:
-                await self._keeper.pause(connection, Pause(**command))
+                await self.pause(connection, Pause(**command))
             else:
-                await self._keeper.resume(connection, Resume(**command))
+                await self.resume(connection, Resume(**command))
+
+    async def pause(self, connection: Connection, command: Pause) -> None:
+        """Carry out a command to send nothing more; all services are told where it concerns everything."""
+        await self._keeper.pause(connection, command)
+        await self._tell_pause(connection, command, ConnectionState.PAUSED)
+
+    async def resume(self, connection: Connection, command: Resume) -> None:
+        """Carry out a command to send again."""
+        await self._keeper.resume(connection, command)
+        await self._tell_pause(connection, command, ConnectionState.CONNECTED)
+
+    async def _tell_pause(
+        self, connection: Connection, command: Pause | Resume, state: ConnectionState
+    ) -> None:
+        connector = await store.get_connector(connection, command.tenant)
+        if connector is None or command.kind is not None:
+            return
+        if state is ConnectionState.CONNECTED and connector.bound_at is None:
+            state = ConnectionState.NONE
+        await self._announcing.state(connection, connector, state, message=command.why or None, seen=False)
 
     async def health(self, tenant_id: str, *, sessions: int = 10) -> Health | None:
         """How the connection stands; None before the connector user was made."""
