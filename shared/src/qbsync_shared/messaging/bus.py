@@ -19,12 +19,12 @@ from qbsync_shared.messages import Message
 from qbsync_shared.messaging import delivery, link
 from qbsync_shared.messaging.consumers import Guard, consumer_config
 from qbsync_shared.messaging.dead_letter_reader import DeadLetterReader, HandleDeadLetter
-from qbsync_shared.messaging.labels import metrics_middleware, telemetry_middleware
+from qbsync_shared.messaging.labels import metrics_middleware
 from qbsync_shared.messaging.outbox import QUERIES
 from qbsync_shared.messaging.relay import Relay
 from qbsync_shared.messaging.streams import purge_tenant
 from qbsync_shared.messaging.subscriptions import Subscription
-from qbsync_shared.messaging.transactions import SharedTransactions
+from qbsync_shared.messaging.transactions import SharedTransactions, Turns
 from qbsync_shared.postgres import Database
 
 GRACEFUL_SECONDS = 18.0
@@ -67,7 +67,6 @@ class Bus:
         self._client: Client | None = None
         self._subscriptions = list(subscriptions)
         self.broker = self._make_broker(service, nats_url, credentials)
-        """FastStream's broker: for AsyncAPI, and for nothing else outside this module."""
 
     async def start(self) -> None:
         """Start everything; returns at once and connects in the background."""
@@ -140,12 +139,13 @@ class Bus:
             drain_timeout=DRAIN_SECONDS,
             ack_policy=AckPolicy.NACK_ON_ERROR,  # the default would delete work
             error_cb=link.log_nats_error,
-            middlewares=[telemetry_middleware(), metrics_middleware(service, self.registry), fate],
+            middlewares=[metrics_middleware(service, self.registry), fate],
             logger=None,
+            apply_types=False,  # our decoder has made the message; nothing is injected
         )
-        limit = asyncio.Semaphore(max(1, self._database.max_size // 2))  # the rest is for HTTP and loops
+        turns = Turns(max(1, self._database.max_size // 2))  # the rest is for HTTP and loops
         for subscription in self._subscriptions:
-            self._subscribe(broker, subscription, SharedTransactions(self._database, subscription, limit))
+            self._subscribe(broker, subscription, SharedTransactions(self._database, subscription, turns))
         return broker
 
     @staticmethod
@@ -159,7 +159,6 @@ class Bus:
             await transactions.handle(message, replayed=delivery.is_replay())
 
         receive.__name__ = subscription.durable.replace("-", "_")
-        receive.__annotations__["message"] = subscription.message  # AsyncAPI shows the type of the payload
         broker.subscriber(
             subscription.subject,
             durable=subscription.durable,

@@ -1,16 +1,37 @@
 """Messages of one tenant that were fetched together share a transaction; one that fails is then handled alone."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 from qbsync_shared import metrics
 from qbsync_shared.messages import Message
 from qbsync_shared.messaging.outbox import CURRENT_EVENT, QUERIES
 from qbsync_shared.messaging.subscriptions import Subscription
 from qbsync_shared.postgres import Connection, Database, is_transient
+
+
+class Turns:
+    """One transaction per tenant at a time, over all subscriptions of a service, and a limit for all tenants together.
+
+    Handlers lock their tenant: without turns, subscriptions would wait for each other inside the database, hold its
+    connections meanwhile, and fail on the lock's time-out when there is much to do. Other processes still compete.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = asyncio.Semaphore(limit)
+        self._tenants: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def of(self, tenant: str) -> AsyncIterator[None]:
+        """Wait for the tenant's turn first, and only then for a place among all."""
+        lock = self._tenants.setdefault(tenant, asyncio.Lock())
+        async with lock, self._limit:
+            yield
 
 
 @dataclass(eq=False)
@@ -37,10 +58,10 @@ class SharedTransactions:
     and must do nothing that a rollback does not undo.
     """
 
-    def __init__(self, database: Database, subscription: Subscription[Any], limit: asyncio.Semaphore) -> None:
+    def __init__(self, database: Database, subscription: Subscription[Any], turns: Turns) -> None:
         self._database = database
         self._subscription = subscription
-        self._limit = limit
+        self._turns = turns
         self._waiting: dict[str, list[_Job]] = {}
         self._workers: set[asyncio.Task[None]] = set()
 
@@ -63,7 +84,7 @@ class SharedTransactions:
         await job.done
 
     async def _work(self, tenant: str) -> None:
-        async with self._limit:
+        async with self._turns.of(tenant):
             jobs = self._waiting.pop(tenant)
             try:
                 await self._transaction(tenant, jobs)
