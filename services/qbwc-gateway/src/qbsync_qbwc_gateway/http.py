@@ -19,6 +19,7 @@ Viewer = Annotated[Principal, Depends(require(Role.VIEWER))]
 Admin = Annotated[Principal, Depends(require(Role.ADMIN))]
 Listed = Listing[dict[str, Any]]
 
+_TENANT = "/api/v1/tenants/{tenant}"
 _WORK = Keyset(int)
 _LINKS = Keyset(str, str)
 _SUPPORT = """QuickBooks connection
@@ -74,7 +75,15 @@ class ConnectorHealth(BaseModel):
 
 def routes(database: Database, connectors: Connectors, *, app_name: str) -> APIRouter:
     """The routes."""
-    router = APIRouter(prefix="/api/v1/tenants/{tenant}", tags=["connector"])
+    router = APIRouter()
+    router.include_router(_connector_routes(connectors))
+    router.include_router(_list_routes(database))
+    router.include_router(_support_routes(app_name))
+    return router
+
+
+def _connector_routes(connectors: Connectors) -> APIRouter:
+    router = APIRouter(prefix=_TENANT, tags=["connector"])
 
     @router.post("/connector", status_code=201)
     async def create_connector(tenant: TenantId, principal: Admin, response: Response) -> ConnectorAccess:
@@ -113,6 +122,12 @@ def routes(database: Database, connectors: Connectors, *, app_name: str) -> APIR
             raise not_found("connector", "Create the connector user first.")
         return _health(health)
 
+    return router
+
+
+def _list_routes(database: Database) -> APIRouter:
+    router = APIRouter(prefix=_TENANT, tags=["queue"])
+
     @router.get("/work")
     async def get_work(tenant: TenantId, _: Viewer, limit: Limit = LIMIT, cursor: Cursor = None) -> Listed:
         """Approved syncs of this tenant in the order of approval, with their states."""
@@ -131,17 +146,18 @@ def routes(database: Database, connectors: Connectors, *, app_name: str) -> APIR
             items, last, total = await listing.links(connection, tenant, after=(kind, app_id), limit=limit)
         return Listed(items=items, next_cursor=_LINKS.encode(last) if last else None, total=total)
 
-    support = APIRouter(include_in_schema=False)
+    return router
 
-    @support.get("/support/{tenant}")
+
+def _support_routes(app_name: str) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/support/{tenant}")
     async def get_support(tenant: str) -> Response:  # noqa: ARG001 - it says the same for all
         """AppSupport: the Web Connector checks that it answers without a login; it says nothing of a tenant."""
         return Response(_SUPPORT.format(app=app_name), media_type="text/plain; charset=utf-8")
 
-    whole = APIRouter()
-    whole.include_router(router)
-    whole.include_router(support)
-    return whole
+    return router
 
 
 def _health(health: Health) -> ConnectorHealth:
