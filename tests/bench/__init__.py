@@ -1,0 +1,1 @@
+"""Figures that qbsync promises, measured: ``make bench`` prints a table and writes ``.qbsync/bench.json``."""
