@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from qbsync_shared.kinds import Edition, Kind, Operation
+from qbsync_shared.kinds import Edition, Kind, Operation, Plan
 from qbsync_wizard.domain.comparing import alike, differing
 from qbsync_wizard.domain.duplicates import candidates, match_keys
 from qbsync_wizard.domain.prechecks import check
@@ -90,7 +90,12 @@ def test_a_missing_default_is_no_difference() -> None:
 )
 def test_settings_of_a_tenant(settings: dict[str, Any], seconds: int) -> None:
     tenant = Tenant(
-        id="t", version=1, name="T", plan="plus", edition=DESKTOP, settings={**settings, "time_zone": "Mars"}
+        id="t",
+        version=1,
+        name="T",
+        plan=Plan.PLUS,
+        edition=DESKTOP,
+        settings={**settings, "time_zone": "Mars"},
     )
     assert tenant.hold_seconds == seconds
     assert str(tenant.zone) == "UTC"

@@ -1,6 +1,5 @@
 """The wizard on a real NATS: what it listens to arrives, what it says is on its stream."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -17,6 +16,7 @@ from qbsync_wizard import messages
 from qbsync_wizard.app import assemble
 from qbsync_wizard.service.context import Context
 from qbsync_wizard.settings import WizardSettings
+from tests.shared.messaging.support import until
 from tests.wizard.conftest import Wizard
 from tests.wizard.samples import TENANT, customer
 
@@ -50,18 +50,20 @@ async def test_from_nats_to_nats(wizard: Wizard, settings: WizardSettings, nats_
             )
             for _ in range(2):  # an app may say it twice
                 await stream.publish(message.subject, message.encode(), headers=_headers(message))
-            async with asyncio.timeout(SECONDS):
-                while (await wizard.review())["total"] != 1:
-                    await asyncio.sleep(0.1)
-                await wizard.approve_all()
-                subscription = await stream.subscribe(f"qbsync.v1.{TENANT}.online.sync.approved")
-                heard.append(json.loads((await subscription.next_msg(timeout=SECONDS)).data))
+            await until(lambda: _waits(wizard), SECONDS)
+            await wizard.approve_all()
+            subscription = await stream.subscribe(f"qbsync.v1.{TENANT}.online.sync.approved")
+            heard.append(json.loads((await subscription.next_msg(timeout=SECONDS)).data))
     finally:
         await client.close()
         await wizard.database.open()
     approved = SyncApproved.model_validate(heard[0])
     assert approved.entity["name"] == "Oak & Sons"
     assert approved.entity_seq == 1
+
+
+async def _waits(wizard: Wizard) -> bool:
+    return bool((await wizard.review())["total"] == 1)
 
 
 def _headers(message: AppEntityChanged) -> dict[str, str]:

@@ -20,6 +20,8 @@ from qbsync_wizard.service.context import Lane, tell_counts
 from qbsync_wizard.service.intake import HandOver, Taken
 
 _ORDER = Keyset(datetime, str, str)
+TOGETHER = 50
+"""Members of a bulk hand-over per transaction, so that the tenant's lane is never held for long."""
 _STATUS = {Taken.REFUSED: 409}
 
 
@@ -62,9 +64,12 @@ def _add_entities(routes: APIRouter, api: Api) -> None:
     @routes.post(base, status_code=202)
     async def post_entities(tenant: TenantId, body: schemas.EntitiesBody, _: Admin) -> schemas.Members:
         """Hand over up to 1,000 records; each is taken or refused on its own."""
-        async with api.writing(tenant) as lane:
-            members = [await _member(lane, index, data) for index, data in enumerate(body.entities)]
-            await tell_counts(lane)
+        members: list[schemas.Member] = []
+        for start in range(0, len(body.entities), TOGETHER):
+            async with api.writing(tenant) as lane:
+                part = enumerate(body.entities[start : start + TOGETHER], start)
+                members += [await _member(lane, index, data) for index, data in part]
+                await tell_counts(lane)
         return schemas.Members(items=members, accepted=sum(one.status == 202 for one in members))
 
     @routes.get(base)

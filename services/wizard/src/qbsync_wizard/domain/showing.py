@@ -30,6 +30,10 @@ class Summary:
     search: str
 
 
+PARTIES = frozenset(_PARTIES.values())
+"""The kinds that documents belong to."""
+
+
 def ref_of(app_id: str | None, quickbooks_id: str | None) -> str:
     """Names an entity within its kind: by the app's id where it has one, else by QuickBooks'."""
     return f"a:{app_id}" if app_id is not None else f"q:{quickbooks_id}"

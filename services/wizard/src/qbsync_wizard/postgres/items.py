@@ -91,28 +91,25 @@ class Stored:
     content: str
 
 
-async def stored(connection: Connection, tenant_id: str, kind: Kind, ref: str) -> Stored | None:
-    """The item of an entity."""
+async def stored(
+    connection: Connection, tenant_id: str, kind: Kind, ref: str
+) -> tuple[Stored | None, Decision | None]:
+    """The item of an entity, and what somebody decided about it without approving it."""
     row = await connection.fetchrow(QUERIES["get_item_by_ref"], tenant_id, kind.value, ref)
-    if row is None:
-        return None
-    return Stored(
-        item_id=row["item_id"],
-        standing=Standing(row["standing"]),
-        shown_digest=row["shown_digest"],
-        content=row["content"],
-    )
-
-
-async def decision(
-    connection: Connection, tenant_id: str, kind: Kind, ref: str, present: Stored | None
-) -> Decision | None:
-    """What somebody decided about an entity without approving it."""
-    if await connection.fetchrow(QUERIES["get_skip"], tenant_id, kind.value, ref) is not None:
-        return Decision(standing=Standing.SKIPPED, content="")
+    assert row is not None
+    present = None
+    if row["item_id"] is not None:
+        present = Stored(
+            item_id=row["item_id"],
+            standing=Standing(row["standing"]),
+            shown_digest=row["shown_digest"],
+            content=row["content"],
+        )
+    if row["skipped"]:
+        return present, Decision(standing=Standing.SKIPPED, content="")
     if present is None or present.standing in (Standing.WAITING, Standing.SKIPPED):
-        return None
-    return Decision(standing=present.standing, content=present.content)
+        return present, None
+    return present, Decision(standing=present.standing, content=present.content)
 
 
 async def put(

@@ -244,9 +244,11 @@ select sync_id, seq, kind, app_id, quickbooks_id, direction, operation, approved
 select count(*) from sync where tenant_id = $1 and seq > 0;
 
 -- name: get_item_by_ref
--- The item of an entity.
-select item_id, revision, standing, shown_digest, content, kept_by, decided_by, decided_at
-  from review_item where tenant_id = $1 and kind = $2 and ref = $3;
+-- The item of an entity, and whether the entity is always skipped.
+select i.item_id, i.standing, i.shown_digest, i.content, k.ref is not null as skipped
+  from (select) one
+  left join review_item i on i.tenant_id = $1 and i.kind = $2 and i.ref = $3
+  left join always_skip k on k.tenant_id = $1 and k.kind = $2 and k.ref = $3;
 
 -- name: insert_item
 -- A new item.
@@ -372,10 +374,6 @@ on conflict (tenant_id, kind, ref) do nothing;
 -- name: drop_skip
 -- Ask about it again.
 delete from always_skip where tenant_id = $1 and kind = $2 and ref = $3 returning ref;
-
--- name: get_skip
--- Whether an entity is always skipped.
-select by, at from always_skip where tenant_id = $1 and kind = $2 and ref = $3;
 
 -- name: move_skip
 -- The entity got an app id.

@@ -130,10 +130,11 @@ async def put_app(
     tenant_id: str,
     record: AppRecord,
     *,
+    before: AppRecord | None,
     received_at: datetime,
     import_sync_id: str | None = None,
 ) -> None:
-    """Store a record of the app and what it can be recognised by."""
+    """Store a record of the app and what it can be recognised by; ``before`` is what is stored."""
     await connection.execute(
         QUERIES["put_app_entity"],
         tenant_id,
@@ -148,8 +149,9 @@ async def put_app(
         record.changed_at or received_at,
         received_at,
     )
-    keys = () if record.deleted else match_keys(record.kind, record.entity)
-    await _put_keys(connection, tenant_id, record.kind, ("a", record.app_id), keys)
+    keys, known = _keys(record), _keys(before)
+    if keys != known:
+        await _put_keys(connection, tenant_id, record.kind, ("a", record.app_id), keys, drop=bool(known))
 
 
 async def get_quickbooks(
@@ -189,15 +191,26 @@ async def put_quickbooks(
     if stored is None:
         return False
     keys = () if deleted or entity is None else match_keys(kind, entity)
-    await _put_keys(connection, tenant_id, kind, ("q", quickbooks_id), keys)
+    await _put_keys(connection, tenant_id, kind, ("q", quickbooks_id), keys, drop=True)
     return True
 
 
+def _keys(record: AppRecord | None) -> tuple[str, ...]:
+    return () if record is None or record.deleted else match_keys(record.kind, record.entity)
+
+
 async def _put_keys(
-    connection: Connection, tenant_id: str, kind: Kind, record: tuple[str, str], keys: Sequence[str]
+    connection: Connection,
+    tenant_id: str,
+    kind: Kind,
+    record: tuple[str, str],
+    keys: Sequence[str],
+    *,
+    drop: bool,
 ) -> None:
     side, record_id = record
-    await connection.execute(QUERIES["drop_match_keys"], tenant_id, kind.value, side, record_id)
+    if drop:
+        await connection.execute(QUERIES["drop_match_keys"], tenant_id, kind.value, side, record_id)
     if keys:
         await connection.execute(
             QUERIES["put_match_keys"], tenant_id, kind.value, side, record_id, list(keys)

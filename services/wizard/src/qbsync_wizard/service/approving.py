@@ -15,7 +15,7 @@ from qbsync_wizard.postgres import approvals, items
 from qbsync_wizard.postgres import repository as store
 from qbsync_wizard.postgres.approvals import Sides
 from qbsync_wizard.postgres.items import ItemRow, Scope
-from qbsync_wizard.service.context import Lane, hint
+from qbsync_wizard.service.context import Lane
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,5 +192,5 @@ async def set_aside(lane: Lane, scope: Scope, unchecked: str, who: Who) -> int:
         lane.connection, lane.id, scope, standing, by=who.by, at=lane.now(), approval_id=who.approval_id
     )
     if count:
-        await hint(lane)
+        await lane.hint()
     return count

@@ -1,6 +1,6 @@
 """What every operation needs: the time, new ids, and the tenant's lane."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,7 @@ class Lane:
     connection: Connection
     tenant: Tenant
     context: Context
+    _once: dict[str, int] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -58,6 +59,18 @@ class Lane:
     def stamp(self) -> dict[str, Any]:
         """Id, tenant and time of a new message."""
         return self.context.stamp(self.tenant.id)
+
+    async def change_no(self) -> int:
+        """The number of this transaction among the changes of the review: all that it changes appears at once."""
+        if "change" not in self._once:
+            self._once["change"] = await store.next_change(self.connection, self.id)
+        return self._once["change"]
+
+    async def hint(self) -> None:
+        """Tell open pages of the tenant, once per transaction, to look at the counts."""
+        if "hint" not in self._once:
+            self._once["hint"] = 1
+            await notify(self.connection, SCHEMA, self.id, "counts")
 
 
 async def enter(connection: Connection, context: Context, tenant_id: str) -> Lane:
@@ -98,9 +111,4 @@ async def tell_counts(lane: Lane) -> None:
         exports=exports,
     )
     await publish(lane.connection, badge)
-    await hint(lane)
-
-
-async def hint(lane: Lane) -> None:
-    """Tell open pages of the tenant to look at the counts."""
-    await notify(lane.connection, SCHEMA, lane.id, "counts")
+    await lane.hint()

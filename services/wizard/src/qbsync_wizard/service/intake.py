@@ -7,7 +7,9 @@ from enum import StrEnum
 from qbsync_shared.entities import Entity
 from qbsync_shared.kinds import Kind
 from qbsync_wizard.domain.comparing import was_applied
+from qbsync_wizard.domain.duplicates import match_keys
 from qbsync_wizard.domain.records import AppRecord, Json
+from qbsync_wizard.domain.showing import PARTIES
 from qbsync_wizard.postgres import repository as store
 from qbsync_wizard.service.context import Lane
 from qbsync_wizard.service.reviewing import reconsider, reconsider_belongings, reconsider_neighbours
@@ -55,14 +57,26 @@ async def take(lane: Lane, given: HandOver) -> Taken:
     if given.import_sync_id is not None and given.entity is not None:
         record = await _as_applied(lane, record, before, given.import_sync_id)
     await store.put_app(
-        lane.connection, lane.id, record, received_at=lane.now(), import_sync_id=given.import_sync_id
+        lane.connection,
+        lane.id,
+        record,
+        before=before,
+        received_at=lane.now(),
+        import_sync_id=given.import_sync_id,
     )
     await reconsider(lane, given.kind, app_id=given.app_id)
-    previous = before.entity if before else None
-    if (previous or {}).get("name") != record.entity.get("name"):
-        await reconsider_belongings(lane, given.kind, given.app_id)
-    await reconsider_neighbours(lane, given.kind, "q", previous, record.entity)
+    await _look_around(lane, before, record)
     return Taken.ACCEPTED
+
+
+async def _look_around(lane: Lane, before: AppRecord | None, after: AppRecord) -> None:
+    """What else shows this record: documents that belong to it, and its probable duplicates in QuickBooks."""
+    previous = before.entity if before else {}
+    if previous.get("name") != after.entity.get("name") and after.kind in PARTIES:
+        await reconsider_belongings(lane, after.kind, after.app_id)
+    known = match_keys(after.kind, previous) if before and not before.deleted else ()
+    if known != match_keys(after.kind, after.entity) or after.deleted:
+        await reconsider_neighbours(lane, after.kind, "q", previous, after.entity)
 
 
 async def _as_applied(lane: Lane, record: AppRecord, before: AppRecord | None, sync_id: str) -> AppRecord:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from qbsync_shared.kinds import Edition, Kind
-from qbsync_wizard.postgres.repository import QUERIES, next_change
-from qbsync_wizard.service.context import Lane, hint, tell_counts
+from qbsync_wizard.postgres.repository import QUERIES
+from qbsync_wizard.service.context import Lane, tell_counts
 from qbsync_wizard.service.reviewing import reconsider
 
 
@@ -18,12 +18,12 @@ async def come_back(
         lane.id,
         approval_id,
         kept_before,
-        await next_change(lane.connection, lane.id),
+        await lane.change_no(),
         lane.now(),
     )
     if rows:
         await tell_counts(lane)
-        await hint(lane)
+        await lane.hint()
     return len(rows)
 
 
@@ -44,7 +44,7 @@ async def restore(lane: Lane, item_ids: Sequence[str]) -> int:
         QUERIES["return_items"],
         lane.id,
         list(item_ids),
-        await next_change(lane.connection, lane.id),
+        await lane.change_no(),
         lane.now(),
     )
     await tell_counts(lane)

@@ -16,7 +16,7 @@ from qbsync_shared.states import FINAL
 from qbsync_wizard.postgres import repository as store
 from qbsync_wizard.postgres.repository import QUERIES
 from qbsync_wizard.service import kept
-from qbsync_wizard.service.context import Lane, hint, tell_counts
+from qbsync_wizard.service.context import Lane, tell_counts
 from qbsync_wizard.service.reviewing import reconsider, reconsider_neighbours
 
 
@@ -114,7 +114,7 @@ async def sync_told(lane: Lane, message: SyncEvent) -> None:
     )
     if row is None:
         return
-    await hint(lane)
+    await lane.hint()
     if not final:
         return
     await lane.connection.execute(QUERIES["settle_hand_over"], lane.id, message.sync_id)
@@ -141,7 +141,7 @@ async def connection_changed(lane: Lane, message: ConnectionChanged) -> None:
         message.code,
         message.message,
     )
-    await hint(lane)
+    await lane.hint()
 
 
 async def session_ended(lane: Lane, message: SessionEnded) -> None:
@@ -153,4 +153,4 @@ async def session_ended(lane: Lane, message: SessionEnded) -> None:
     )
     ended: datetime = message.occurred_at
     await kept.come_back(lane, kept_before=ended)
-    await hint(lane)
+    await lane.hint()

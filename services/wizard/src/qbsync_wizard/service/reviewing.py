@@ -11,7 +11,7 @@ from qbsync_wizard.domain.records import Candidate, Json, Known
 from qbsync_wizard.domain.showing import party_reference, ref_of
 from qbsync_wizard.postgres import items
 from qbsync_wizard.postgres import repository as store
-from qbsync_wizard.service.context import Lane, hint
+from qbsync_wizard.service.context import Lane
 
 NEIGHBOURS = 20
 """How many probable duplicates are looked at again when a record changes."""
@@ -29,14 +29,13 @@ async def reconsider(
     ref = _ref(known, app_id, quickbooks_id)
     if quickbooks_id is not None and ref != ref_of(None, quickbooks_id):
         await _join(lane, kind, quickbooks_id, ref)
-    present = await items.stored(lane.connection, lane.id, kind, ref)
-    decision = await items.decision(lane.connection, lane.id, kind, ref, present)
+    present, decision = await items.stored(lane.connection, lane.id, kind, ref)
     known = replace(known, decision=decision, duplicates=await _duplicates(lane, known))
     item = evaluate(known, lane.tenant.edition)
     if item is None:
         if present is not None:
             await items.remove(lane.connection, lane.id, kind, ref)
-            await hint(lane)
+            await lane.hint()
         return None
     now = lane.now()
     changed = await items.put(
@@ -46,12 +45,12 @@ async def reconsider(
         present=present,
         item_id=lane.make_id() if present is None else present.item_id,
         party=await _party(lane, item),
-        change_no=await store.next_change(lane.connection, lane.id),
+        change_no=await lane.change_no(),
         changed_at=_changed_at(known, item) or now,
         now=now,
     )
     if changed:
-        await hint(lane)
+        await lane.hint()
     return item
 
 
