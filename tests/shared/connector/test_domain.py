@@ -178,3 +178,9 @@ def test_a_final_state_is_never_left(start: SyncState, path: list[SyncState]) ->
         else:
             with pytest.raises(ForbiddenTransitionError):
                 transition(state, following)
+
+
+def test_the_first_update_after_a_match_sends_the_fields_that_the_reviewer_saw() -> None:
+    matched = link(sent={}, returned={**DATA, "phone": "555-0100"})
+    newer = item(operation=Operation.UPDATE, data={**DATA, "phone": "555-0199"}, fields=("phone",))
+    assert plan(newer, matched) == Plan(operation=Operation.UPDATE, fields=("phone",))

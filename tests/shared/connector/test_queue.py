@@ -442,3 +442,17 @@ async def test_whatever_the_order_of_arrival_the_newest_approval_is_the_one_that
 
 async def test_every_statement_fits_the_schema(bench: Bench) -> None:
     await assert_queries_prepare(store.QUERIES, bench.database)
+
+
+async def test_a_match_remembers_the_reading_with_the_apps_own_ids(bench: Bench) -> None:
+    await bench.accept(bench.approved("C-1"))
+    (customer,) = await bench.claim()
+    await bench.succeed(customer, "58")
+    job = {"kind": "job", "app_id": "J-1", "revision": "1", "name": "Terrace", "customer": {"app_id": "C-1"}}
+    await bench.accept(bench.approved("J-1", kind="job", entity=job, operation="link", quickbooks_id="60"))
+    (item,) = await bench.claim()
+    theirs = {"customer": {"quickbooks_id": "58", "name": "Name C-1"}}
+    read = {"kind": "job", "name": "Terrace", "active": True, **theirs}
+    assert await bench.settle(item, Succeeded(quickbooks_id="60", token="0", returned=read))
+    told = [body for subject, body in await bench.said() if subject.endswith("link.created")][-1]
+    assert told["returned"]["customer"]["app_id"] == "C-1"
