@@ -151,7 +151,7 @@ def test_the_level_is_kept(logged):
 def test_an_exception_is_told_on_the_console_too(logged, capsys):
     configure("console", "info")
     try:
-        raise ValueError("no such page")
+        raise ValueError("no such page")  # noqa: TRY301 - it is to be logged here
     except ValueError:
         structlog.get_logger().exception("request_failed", path="/t/x")
     told = capsys.readouterr().err

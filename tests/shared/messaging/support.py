@@ -9,10 +9,11 @@ from typing import Any
 import nats
 from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
+from nats.js.errors import NotFoundError
 
 from qbsync_shared import subjects
 from qbsync_shared.kinds import Edition
-from qbsync_shared.messages import BadgeChanged, Message, Pause, TenantConfigured
+from qbsync_shared.messages import Message, Pause
 from qbsync_shared.messaging import Subscription, publish
 from qbsync_shared.messaging.bus import Bus
 from qbsync_shared.postgres import Connection, Database
@@ -105,12 +106,12 @@ async def jetstream(url: str) -> AsyncIterator[JetStreamContext]:
 
 
 async def stored(url: str, stream: str) -> Sequence[RawStreamMsg]:
-    """All messages of a stream, oldest first."""
+    """All messages of a stream, oldest first; none while it does not exist."""
     async with jetstream(url) as js:
-        state = (await js.stream_info(stream)).state
+        try:
+            state = (await js.stream_info(stream)).state
+        except NotFoundError:
+            return []
         if not state.messages:
             return []
         return [await js.get_msg(stream, seq) for seq in range(state.first_seq, state.last_seq + 1)]
-
-
-__all__ = ["BadgeChanged", "TenantConfigured"]

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from nats.js.api import ConsumerConfig
+from opentelemetry import trace
 
 from qbsync_shared import subjects
 from qbsync_shared.messages import Pause, Resume, TenantConfigured, TenantDeleted
@@ -606,3 +607,28 @@ async def subjects_in(url, stream):
     async with jetstream(url) as js:
         info = await js.stream_info(stream, subjects_filter=">")
     return sorted(info.state.subjects or [])
+
+
+async def test_a_trace_goes_on_through_messages(sample, nats_url):
+    async def answer(connection, message):
+        await publish(
+            connection,
+            Resume(id="answer", tenant=message.tenant, occurred_at=AT, edition="desktop", by="ann"),
+        )
+
+    outer = trace.NonRecordingSpan(
+        trace.SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=trace.TraceFlags(1))
+    )
+    async with running_bus(sample, nats_url, subscription(answer)):
+        with trace.use_span(outer):
+            await say(sample, pause(1))
+
+        async def answered():
+            return len(await stored(nats_url, subjects.COMMANDS)) == 2
+
+        await put_when_ready(nats_url)
+        await until(answered)
+    traces = [
+        message.headers["traceparent"].split("-")[1] for message in await stored(nats_url, subjects.COMMANDS)
+    ]
+    assert traces == [f"{0xABC:032x}"] * 2

@@ -10,7 +10,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from qbsync_shared import metrics, subjects
-from qbsync_shared.messaging import MessageTooLargeError, provision, publish
+from qbsync_shared.messages import BadgeChanged, TenantConfigured
+from qbsync_shared.messaging import MessageTooLargeError, provision, publish, publish_many
 from qbsync_shared.messaging.outbox import LARGEST_PAYLOAD, QUERIES
 from qbsync_shared.postgres import Database, is_transient
 from qbsync_shared.postgres.migrate import migrate
@@ -18,8 +19,6 @@ from tests.shared.messaging.support import (
     AT,
     PACKAGE,
     SCHEMA,
-    BadgeChanged,
-    TenantConfigured,
     effects,
     jetstream,
     pause,
@@ -418,3 +417,13 @@ async def test_metrics_tell_of_the_backlog(sample, nats_url):
     assert "qbsync_outbox_pending_messages" in text
     assert "qbsync_outbox_relay_leader 1.0" in text
     assert "acme" not in text
+
+
+async def test_many_are_said_in_one_go_and_in_order(sample, nats_url):
+    async with sample.tenant("acme") as connection:
+        await publish_many(connection, [pause(f"{number:03}") for number in range(200)], caused_by="approval")
+    async with running_bus(sample, nats_url):
+        await published(sample, 200)
+    arrived = await stored(nats_url, subjects.COMMANDS)
+    assert ids(arrived) == [f"acme-{number:03}" for number in range(200)]
+    assert {message.headers["ce-causationid"] for message in arrived} == {"approval"}

@@ -1,6 +1,6 @@
 """Messages between services: outbox, relay, broker, inbox, dead letters, streams."""
 
-from qbsync_shared.messaging.outbox import MessageTooLargeError, erase_tenant, publish
+from qbsync_shared.messaging.outbox import MessageTooLargeError, erase_tenant, publish, publish_many
 from qbsync_shared.messaging.streams import Change, ShrinkRefusedError, provision
 from qbsync_shared.messaging.subscriptions import Subscription, TransientError
 
@@ -13,4 +13,5 @@ __all__ = [
     "erase_tenant",
     "provision",
     "publish",
+    "publish_many",
 ]

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from qbsync_shared import metrics
 from qbsync_shared.logging import describe_error
 from qbsync_shared.messages import CONTRACT_VERSION, Message
+from qbsync_shared.messaging import tracing
 from qbsync_shared.messaging.dead_letters import (
     REPLAY_HEADER,
     DeadLetter,
@@ -111,7 +112,8 @@ class _FateOfOne(BaseMiddleware):
             causation_id=delivered.headers.get("ce-causationid"),
         )
         try:
-            return await call_next(delivered)
+            with tracing.continued(delivered.headers, subscription.message.ce_type()):
+                return await call_next(delivered)
         except (NackMessage, RejectMessage):
             raise
         except Exception as error:  # noqa: BLE001 - every failure gets its fate here

@@ -1,11 +1,9 @@
-"""Metrics and spans name the subject without its tenant: ten thousand tenants must not be ten thousand series."""
+"""Metrics name the subject without its tenant: ten thousand tenants must not be ten thousand series."""
 
 from typing import Any
 
 from faststream.message import StreamMessage
-from faststream.nats.opentelemetry.provider import NatsTelemetrySettingsProvider
 from faststream.nats.prometheus.provider import NatsMetricsSettingsProvider
-from faststream.opentelemetry.middleware import TelemetryMiddleware
 from faststream.prometheus import ConsumeAttrs
 from faststream.prometheus.middleware import PrometheusMiddleware
 from faststream.response import PublishCommand
@@ -30,14 +28,6 @@ class _MetricLabels(NatsMetricsSettingsProvider):
         return without_tenant(cmd.destination)
 
 
-class _SpanNames(NatsTelemetrySettingsProvider):
-    def get_consume_destination_name(self, msg: "StreamMessage[Msg]") -> str:
-        return without_tenant(super().get_consume_destination_name(msg))
-
-    def get_publish_destination_name(self, cmd: PublishCommand) -> str:
-        return without_tenant(super().get_publish_destination_name(cmd))
-
-
 def metrics_middleware(service: str, registry: CollectorRegistry) -> Any:
     """FastStream's Prometheus series under the prefix ``qbsync``."""
     return PrometheusMiddleware(
@@ -46,8 +36,3 @@ def metrics_middleware(service: str, registry: CollectorRegistry) -> Any:
         app_name=service,
         metrics_prefix="qbsync",
     )
-
-
-def telemetry_middleware() -> Any:
-    """FastStream's spans; they continue the trace that the message carries."""
-    return TelemetryMiddleware(settings_provider_factory=lambda _message: _SpanNames())

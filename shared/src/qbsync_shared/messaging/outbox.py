@@ -1,12 +1,13 @@
 """The outbox: what a transaction says is written in that transaction and published after its commit."""
 
+from collections.abc import Sequence
 from contextvars import ContextVar
+from typing import Any
 from urllib.parse import quote
-
-from opentelemetry import propagate
 
 from qbsync_shared import subjects
 from qbsync_shared.messages import CONTRACT_VERSION, Message
+from qbsync_shared.messaging import tracing
 from qbsync_shared.postgres import Connection, Queries
 
 QUERIES = Queries.load("qbsync_shared.messaging")
@@ -35,21 +36,29 @@ async def publish(connection: Connection, message: Message, *, caused_by: str | 
     Raises:
         MessageTooLargeError: more than LARGEST_PAYLOAD bytes.
     """
+    await publish_many(connection, [message], caused_by=caused_by)
+
+
+async def publish_many(
+    connection: Connection, messages: Sequence[Message], *, caused_by: str | None = None
+) -> None:
+    """As `publish`, for many messages in one round trip; they are said in this order.
+
+    Raises:
+        MessageTooLargeError: one has more than LARGEST_PAYLOAD bytes; none was written.
+    """
+    cause = caused_by or CURRENT_EVENT.get()
+    await connection.executemany(QUERIES["insert_outbox"], [_row(message, cause) for message in messages])
+
+
+def _row(message: Message, cause: str | None) -> tuple[Any, ...]:
     payload = message.encode()
     if len(payload) > LARGEST_PAYLOAD:
         raise MessageTooLargeError(
             f"{message.ce_type()} has {len(payload)} bytes; at most {LARGEST_PAYLOAD} can be sent"
         )
-    headers = event_headers(message, caused_by=caused_by or CURRENT_EVENT.get())
-    await enqueue(
-        connection,
-        event_id=message.id,
-        tenant=message.tenant,
-        stream=stream_of(message.noun),
-        subject=message.subject,
-        headers=headers,
-        payload=payload,
-    )
+    headers = event_headers(message, caused_by=cause)
+    return (message.id, message.tenant, stream_of(message.noun), message.subject, headers, payload)
 
 
 async def enqueue(
@@ -81,7 +90,7 @@ def event_headers(message: Message, *, caused_by: str | None) -> dict[str, str]:
     if caused_by is not None:
         headers["ce-causationid"] = caused_by
     encoded = {name: quote(value, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~") for name, value in headers.items()}
-    propagate.inject(encoded)
+    tracing.carry(encoded)
     return encoded
 
 
