@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -11,8 +11,11 @@ from qbsync_qbo_worker.oauth import Endpoints, Intuit, TokenSet
 from qbsync_qbo_worker.postgres import connections
 from qbsync_qbo_worker.quickbooks import QuickBooksClient
 from qbsync_qbo_worker.service.connecting import Connecting
-from qbsync_qbo_worker.service.drain import Drain
+from qbsync_qbo_worker.service.doubts import Doubts
+from qbsync_qbo_worker.service.drain import BEAT_SECONDS, Drain
 from qbsync_qbo_worker.service.reading import Reader
+from qbsync_qbo_worker.service.sending import Sender
+from qbsync_qbo_worker.service.settling import Settler
 from qbsync_qbo_worker.service.tokens import Tokens
 from qbsync_shared.clock import FrozenClock
 from qbsync_shared.connector import LinkKeeper, WorkQueue, tenants
@@ -35,6 +38,7 @@ class Desk:
 
     def __init__(self, database: Database, simulator: str, clock: FrozenClock, make_id: MakeId) -> None:
         self.database = database
+        self.simulator = simulator
         self.clock = clock
         self.make_id = make_id
         self.control = httpx.Client(base_url=f"{simulator}/control")
@@ -56,6 +60,7 @@ class Desk:
         self.tokens = Tokens(
             database=database, intuit=self.intuit, keyring=self.keyring, clock=clock, make_id=make_id
         )
+        self.sender = Sender(database=database, client=self.client, tokens=self.tokens, clock=clock)
         self.queue = WorkQueue(Edition.ONLINE, clock=clock, make_id=make_id)
         self.links = LinkKeeper(Edition.ONLINE, clock=clock, make_id=make_id)
         self.connecting = Connecting(
@@ -69,25 +74,43 @@ class Desk:
         self.reader = Reader(
             database=database,
             links=self.links,
-            client=self.client,
-            tokens=self.tokens,
+            sender=self.sender,
             clock=clock,
             make_id=make_id,
         )
         self.drain = self.drain_as("one")
 
-    def drain_as(self, holder: str) -> Drain:
+    def sender_with(self, client: QuickBooksClient, tokens: Any = None) -> Sender:
+        """Another way to QuickBooks."""
+        return Sender(database=self.database, client=client, tokens=tokens or self.tokens, clock=self.clock)
+
+    def drain_as(
+        self,
+        holder: str,
+        database: Database | None = None,
+        sender: Sender | None = None,
+        beat_seconds: float = BEAT_SECONDS,
+    ) -> Drain:
         """Another worker on the same tables."""
-        return Drain(
-            database=self.database,
+        database, sender = database or self.database, sender or self.sender
+        settler = Settler(
+            database=database,
             queue=self.queue,
             links=self.links,
-            client=self.client,
-            tokens=self.tokens,
+            sender=sender,
+            doubts=Doubts(database=database, sender=sender),
+            clock=self.clock,
+            spread=lambda: 0.0,
+        )
+        return Drain(
+            database=database,
+            queue=self.queue,
+            sender=sender,
+            settler=settler,
             clock=self.clock,
             make_id=self.make_id,
             holder=holder,
-            spread=lambda: 0.0,
+            beat_seconds=beat_seconds,
         )
 
     async def connect(self) -> None:
@@ -139,7 +162,15 @@ class Desk:
     async def run(self, holder: str | None = None) -> None:
         """One drain."""
         drain = self.drain_as(holder) if holder else self.drain
-        assert await drain.run(T)
+        assert await drain.run(T) is not None
+
+    async def is_leased_for(self, longer: timedelta) -> bool:
+        async with self.database.tenant(T) as connection:
+            until: datetime = await connection.fetchval("select expires_at from realm_lease")
+        return until >= self.clock.now() + longer
+
+    async def holds_customers(self, count: int) -> bool:
+        return len(self.books("Customer")) >= count
 
     async def state(self, sync_id: str) -> tuple[str, str | None]:
         async with self.database.tenant(T) as connection:

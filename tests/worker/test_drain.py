@@ -7,6 +7,7 @@ import pytest
 from qbsync_qbo_worker.postgres.calls import QUERIES
 from tests.shared.databases import assert_queries_prepare
 from tests.worker.desk import Desk, customer, invoice, item
+from tests.worker.dying import Killed
 
 CREATES = [("Customer", customer())]
 
@@ -213,12 +214,12 @@ async def test_what_a_killed_worker_had_sent_stays_in_doubt_when_the_next_sendin
     """The worker dies after QuickBooks wrote and before anything was recorded; the next one is throttled at first."""
     sync = await desk.approve(customer())
 
-    async def die(*_: object, **__: object) -> None:
-        raise SystemError("the worker died")
+    async def die(*_: object, **__: object) -> bool:
+        raise Killed
 
     dying = desk.drain_as("one")
-    dying._understand = die  # type: ignore[method-assign]
-    with pytest.raises(SystemError):
+    dying._settler.understand = die  # type: ignore[method-assign]
+    with pytest.raises(Killed):
         await dying.run("clearwater")
     assert len(desk.books("Customer")) == 1
     desk.clock.advance(timedelta(minutes=5))

@@ -1,5 +1,6 @@
 """Puts the worker together; the only module that knows all of it."""
 
+import random
 import secrets
 import socket
 
@@ -11,9 +12,12 @@ from qbsync_qbo_worker.messages import subscriptions
 from qbsync_qbo_worker.oauth import Endpoints, Intuit
 from qbsync_qbo_worker.quickbooks import QuickBooksClient
 from qbsync_qbo_worker.service.connecting import Connecting
+from qbsync_qbo_worker.service.doubts import Doubts
 from qbsync_qbo_worker.service.drain import Drain
 from qbsync_qbo_worker.service.loops import Loops
 from qbsync_qbo_worker.service.reading import Reader
+from qbsync_qbo_worker.service.sending import Sender
+from qbsync_qbo_worker.service.settling import Settler
 from qbsync_qbo_worker.service.tokens import Tokens
 from qbsync_qbo_worker.settings import WorkerSettings
 from qbsync_qbo_worker.web.pages import page_routes
@@ -49,7 +53,10 @@ def build(
     keyring = Keyring.parse(settings.encryption_keys.get_secret_value())
     intuit = make_intuit(settings, clock, transport)
     client = QuickBooksClient(
-        settings.qbo_api_url, minorversion=settings.qbo_minorversion, transport=transport
+        settings.qbo_api_url,
+        minorversion=settings.qbo_minorversion,
+        answer_seconds=settings.qbo_answer_seconds,
+        transport=transport,
     )
     queue = WorkQueue(Edition.ONLINE, clock=clock, make_id=make_id)
     links = LinkKeeper(Edition.ONLINE, clock=clock, make_id=make_id)
@@ -57,19 +64,27 @@ def build(
     connecting = Connecting(
         database=database, intuit=intuit, tokens=tokens, keyring=keyring, clock=clock, make_id=make_id
     )
-    drain = Drain(
+    sender = Sender(database=database, client=client, tokens=tokens, clock=clock)
+    settler = Settler(
         database=database,
         queue=queue,
         links=links,
-        client=client,
-        tokens=tokens,
+        sender=sender,
+        doubts=Doubts(database=database, sender=sender),
+        clock=clock,
+        spread=random.random,
+    )
+    drain = Drain(
+        database=database,
+        queue=queue,
+        sender=sender,
+        settler=settler,
         clock=clock,
         make_id=make_id,
         holder=f"{socket.gethostname()}-{secrets.token_hex(4)}",
+        answer_seconds=settings.qbo_answer_seconds,
     )
-    reader = Reader(
-        database=database, links=links, client=client, tokens=tokens, clock=clock, make_id=make_id
-    )
+    reader = Reader(database=database, links=links, sender=sender, clock=clock, make_id=make_id)
     loops = Loops(
         database=database,
         drain=drain,

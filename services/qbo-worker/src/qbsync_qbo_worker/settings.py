@@ -13,6 +13,8 @@ class WorkerSettings(ServiceSettings):
     encryption_keys: EncryptionKeys
     qbo_api_url: WebUrl
     qbo_minorversion: str = "75"
+    qbo_answer_seconds: float = Field(default=125.0, ge=1.0, le=600.0)
+    """How long an answer of QuickBooks is waited for. Intuit itself gives up after 120 s."""
     intuit_discovery_url: WebUrl | None = None
     intuit_authorize_url: WebUrl | None = None
     intuit_token_url: WebUrl | None = None

@@ -1,5 +1,5 @@
 """OAuth 2 with Intuit: authorise, exchange, refresh, revoke."""
 
-from qbsync_qbo_worker.oauth.intuit import Endpoints, Intuit, OAuthError, TokenSet
+from qbsync_qbo_worker.oauth.intuit import Endpoints, Intuit, IntuitUnavailableError, OAuthError, TokenSet
 
-__all__ = ["Endpoints", "Intuit", "OAuthError", "TokenSet"]
+__all__ = ["Endpoints", "Intuit", "IntuitUnavailableError", "OAuthError", "TokenSet"]

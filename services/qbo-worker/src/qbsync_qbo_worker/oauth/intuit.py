@@ -1,17 +1,36 @@
 """Intuit's OAuth 2 endpoints (qbo-api, OAuth 2). The protocol itself is Authlib's."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+from authlib.deprecate import AuthlibDeprecationWarning
 from authlib.integrations.base_client import OAuthError as AuthlibError
-from authlib.integrations.httpx_client import AsyncOAuth2Client
+
+with warnings.catch_warnings():
+    # Authlib would rather have httpx2, a successor that this project does not use; httpx itself is maintained
+    warnings.filterwarnings("ignore", "The httpx module is deprecated", AuthlibDeprecationWarning)
+    from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from qbsync_shared.clock import Clock
 
 SCOPE = "com.intuit.quickbooks.accounting"
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_FINAL = frozenset(
+    {
+        "invalid_grant",
+        "invalid_client",
+        "unauthorized_client",
+        "invalid_request",
+        "invalid_scope",
+        "access_denied",
+    }
+)
+"""Refusals that stay; anything else, such as ``temporarily_unavailable``, may be over in a minute."""
 _HARD_EXPIRY = {"x-include-refresh-token-hard-expires-in": "true"}
 
 
@@ -21,6 +40,10 @@ class OAuthError(Exception):
     def __init__(self, code: str, description: str = "") -> None:
         self.code = code
         super().__init__(description or code)
+
+
+class IntuitUnavailableError(Exception):
+    """No whole or sensible answer came from Intuit's authorisation server; it may be tried again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,17 +59,18 @@ class Endpoints:
         """Read Intuit's discovery document.
 
         Raises:
-            httpx.HTTPError: it could not be read.
+            IntuitUnavailableError: it could not be read.
         """
-        async with httpx.AsyncClient(timeout=TIMEOUT, transport=transport) as http:
-            response = await http.get(url)
-            response.raise_for_status()
-            found = response.json()
-        return cls(
-            authorize=found["authorization_endpoint"],
-            token=found["token_endpoint"],
-            revoke=found["revocation_endpoint"],
-        )
+        with _answering():
+            async with httpx.AsyncClient(timeout=TIMEOUT, transport=transport) as http:
+                response = await http.get(url)
+                response.raise_for_status()
+                found = response.json()
+            return cls(
+                authorize=found["authorization_endpoint"],
+                token=found["token_endpoint"],
+                revoke=found["revocation_endpoint"],
+            )
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -101,7 +125,11 @@ class Intuit:
         )
 
     async def authorize_url(self, *, state: str, verifier: str) -> str:
-        """Where the user's browser goes to connect a company."""
+        """Where the user's browser goes to connect a company.
+
+        Raises:
+            IntuitUnavailableError: Intuit's discovery document could not be read.
+        """
         endpoints = await self._where()
         async with self._client() as client:
             url, _ = client.create_authorization_url(endpoints.authorize, state=state, code_verifier=verifier)
@@ -112,47 +140,44 @@ class Intuit:
 
         Raises:
             OAuthError: Intuit refused.
-            httpx.HTTPError: no whole answer came.
+            IntuitUnavailableError: no whole answer came.
         """
         endpoints = await self._where()
-        async with self._client() as client:
-            try:
+        with _answering():
+            async with self._client() as client:
                 found = await client.fetch_token(
                     endpoints.token, code=code, code_verifier=verifier, headers=_headers()
                 )
-            except AuthlibError as error:
-                raise OAuthError(error.error, error.description or "") from error
-        return self._tokens(found)
+            return self._tokens(found)
 
     async def refresh(self, refresh_token: str) -> TokenSet:
         """Get new tokens; the old refresh token may be worth nothing from now on.
 
         Raises:
             OAuthError: Intuit refused.
-            httpx.HTTPError: no whole answer came; the same refresh token is to be tried again.
+            IntuitUnavailableError: no whole answer came; the same refresh token is to be tried again.
         """
         endpoints = await self._where()
-        async with self._client() as client:
-            try:
+        with _answering():
+            async with self._client() as client:
                 found = await client.refresh_token(
                     endpoints.token, refresh_token=refresh_token, headers=_headers()
                 )
-            except AuthlibError as error:
-                raise OAuthError(error.error, error.description or "") from error
-        return self._tokens(found)
+            return self._tokens(found)
 
     async def revoke(self, token: str) -> None:
         """Make a token worth nothing.
 
         Raises:
-            httpx.HTTPError: no whole answer came, or Intuit refused.
+            IntuitUnavailableError: no whole answer came, or Intuit refused.
         """
         endpoints = await self._where()
-        async with httpx.AsyncClient(timeout=TIMEOUT, transport=self._transport) as http:
-            response = await http.post(
-                endpoints.revoke, json={"token": token}, auth=(self._client_id, self._client_secret)
-            )
-            response.raise_for_status()
+        with _answering():
+            async with httpx.AsyncClient(timeout=TIMEOUT, transport=self._transport) as http:
+                response = await http.post(
+                    endpoints.revoke, json={"token": token}, auth=(self._client_id, self._client_secret)
+                )
+                response.raise_for_status()
 
     def _tokens(self, found: Any) -> TokenSet:
         now = self._clock.now()
@@ -165,6 +190,19 @@ class Intuit:
             + timedelta(seconds=int(found.get("x_refresh_token_expires_in", 8_726_400))),
             hard_expires_at=now + timedelta(seconds=int(hard)) if hard else None,
         )
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turn what a call may end with into the two errors of this module; the words of a refusal are OAuth's."""
+    try:
+        yield
+    except AuthlibError as error:
+        if error.error not in _FINAL:
+            raise IntuitUnavailableError(error.error) from error
+        raise OAuthError(error.error, error.description or "") from error
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise IntuitUnavailableError(type(error).__name__) from error
 
 
 def _headers() -> dict[str, str]:

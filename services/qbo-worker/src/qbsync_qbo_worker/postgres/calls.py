@@ -1,5 +1,6 @@
 """Leases of realms and stored calls, as values."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,12 +27,13 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredCall:
-    """A write with its id and exact bytes, and how often it went out."""
+    """A write with its id and exact bytes, how often it went out, and when it may go out again."""
 
     call: Call
     sync_id: str
     sends: int
     created_at: datetime
+    send_again_at: datetime
 
 
 async def take_lease(
@@ -45,9 +47,13 @@ async def take_lease(
 
 async def renew_lease(connection: Connection, lease: Lease, *, until: datetime) -> bool:
     """Hold it longer; False where it was lost."""
-    row = await connection.fetchrow(
-        QUERIES["renew_lease"], lease.tenant, lease.holder, lease.fence, until, 0.0
-    )
+    row = await connection.fetchrow(QUERIES["renew_lease"], lease.tenant, lease.holder, lease.fence, until)
+    return row is not None
+
+
+async def hold_lease(connection: Connection, lease: Lease) -> bool:
+    """Whether it is still held; nobody can take it over until this transaction ends."""
+    row = await connection.fetchrow(QUERIES["hold_lease"], lease.tenant, lease.holder, lease.fence)
     return row is not None
 
 
@@ -58,13 +64,21 @@ async def release_lease(connection: Connection, lease: Lease) -> None:
 
 async def rest_realm(connection: Connection, tenant: str, *, until: datetime) -> None:
     """Send nothing before ``until``."""
+    await connection.execute(QUERIES["open_lease"], tenant)
     await connection.execute(QUERIES["rest_realm"], tenant, until)
 
 
-async def due_tenants(connection: Connection, *, now: datetime, limit: int) -> list[str]:
+async def due_tenants(
+    connection: Connection, *, now: datetime, limit: int, without: Collection[str] = ()
+) -> list[str]:
     """Tenants that a worker should look at now."""
-    rows = await connection.fetch(QUERIES["due_tenants"], now, limit)
+    rows = await connection.fetch(QUERIES["due_tenants"], now, limit, list(without))
     return [row["tenant_id"] for row in rows]
+
+
+async def tenants_awaiting_app(connection: Connection) -> list[str]:
+    """Tenants of which the app has imports to answer."""
+    return [row["tenant_id"] for row in await connection.fetch(QUERIES["tenants_awaiting_app"])]
 
 
 async def add_call(
@@ -91,25 +105,20 @@ async def add_call(
     )
 
 
-async def open_calls(connection: Connection, tenant: str, *, now: datetime) -> list[StoredCall]:
-    """Calls whose outcome is not known and that are due."""
-    rows = await connection.fetch(QUERIES["open_calls"], tenant, now)
-    return [_stored(row) for row in rows]
+async def open_calls(connection: Connection, tenant: str) -> list[StoredCall]:
+    """Calls whose outcome is not known, oldest first."""
+    return [_stored(row) for row in await connection.fetch(QUERIES["open_calls"], tenant)]
 
 
-async def sent(connection: Connection, tenant: str, requestid: str, *, again_at: datetime) -> None:
-    """It goes out."""
-    await connection.execute(QUERIES["sent_call"], tenant, requestid, again_at)
+async def sent(connection: Connection, tenant: str, requestid: str, *, again_at: datetime) -> bool:
+    """It goes out; False where its outcome is known by now, so that it must not."""
+    row = await connection.fetchrow(QUERIES["sent_call"], tenant, requestid, again_at)
+    return row is not None
 
 
 async def again(connection: Connection, tenant: str, requestid: str, *, at: datetime) -> None:
     """Its outcome is unknown: the same bytes go out again at ``at``."""
     await connection.execute(QUERIES["call_again"], tenant, requestid, at)
-
-
-async def syncs_with_open_calls(connection: Connection, tenant: str) -> set[str]:
-    """Syncs of which a write was stored and not settled."""
-    return {row["sync_id"] for row in await connection.fetch(QUERIES["open_syncs"], tenant)}
 
 
 async def rests_until(connection: Connection, tenant: str) -> datetime:
@@ -144,4 +153,5 @@ def _stored(row: Any) -> StoredCall:
         sync_id=row["sync_id"],
         sends=row["sends"],
         created_at=row["created_at"],
+        send_again_at=row["send_again_at"],
     )

@@ -152,9 +152,9 @@ async def set_company(connection: Connection, tenant: str, name: str, *, now: da
     return _row(await connection.fetchrow(QUERIES["set_company"], tenant, name, now))
 
 
-async def connected_tenants(connection: Connection) -> list[str]:
-    """Tenants whose QuickBooks may be read."""
-    return [row["tenant_id"] for row in await connection.fetch(QUERIES["connected_tenants"])]
+async def connected_tenants(connection: Connection, *, now: datetime) -> list[str]:
+    """Tenants whose QuickBooks may be read now."""
+    return [row["tenant_id"] for row in await connection.fetch(QUERIES["connected_tenants"], now)]
 
 
 async def add_authorisation(connection: Connection, state_hash: str, found: Authorisation) -> None:

@@ -6,11 +6,15 @@ insert into realm_lease (tenant_id) values ($1) on conflict do nothing
 -- Hold a realm until $3, unless another holds it or it rests after a 429.
 update realm_lease set holder = $2, fence = fence + 1, expires_at = $3
  where tenant_id = $1 and expires_at < $4 and not_before <= $4
-returning fence, tat
+returning fence
+
+-- name: hold_lease
+-- Whether it is still held; nobody can take it over until this transaction ends.
+select fence from realm_lease where tenant_id = $1 and holder = $2 and fence = $3 for share
 
 -- name: renew_lease
 -- Hold it longer; no row means that it was lost.
-update realm_lease set expires_at = $4, tat = $5
+update realm_lease set expires_at = $4
  where tenant_id = $1 and holder = $2 and fence = $3
 returning fence
 
@@ -27,20 +31,31 @@ update realm_lease set not_before = greatest(not_before, $2) where tenant_id = $
 select greatest(not_before, '2000-01-01Z') as until from realm_lease where tenant_id = $1
 
 -- name: due_tenants
--- Connected tenants that have work to send or calls to settle, longest due first.
+-- Tenants that have work to send, something left behind in flight, or calls to settle; longest due first, without $3.
 select w.tenant_id from (
     select tenant_id, min(available_at) as since from work_item
      where state in ('pending', 'waiting') and available_at <= $1
      group by tenant_id
     union all
+    select i.tenant_id, min(i.available_at) from work_item i
+     where i.state = 'in_flight' and i.awaiting_app_since is null
+       and not exists (select 1 from call o where o.tenant_id = i.tenant_id and o.sync_id = i.sync_id
+                                              and o.state = 'open' and o.sends > 0)
+     group by i.tenant_id
+    union all
     select tenant_id, min(send_again_at) from call where state = 'open' and send_again_at <= $1 group by tenant_id
 ) w
-  join connection c on c.tenant_id = w.tenant_id and c.state = 'connected'
+  join connection c on c.tenant_id = w.tenant_id and c.state in ('connected', 'problem')
   left join realm_lease l on l.tenant_id = w.tenant_id
  where coalesce(l.expires_at, '-infinity') < $1 and coalesce(l.not_before, '-infinity') <= $1
+   and w.tenant_id <> all($3::text[])
  group by w.tenant_id
  order by min(w.since)
  limit $2
+
+-- name: tenants_awaiting_app
+-- Tenants of which the app has imports to answer.
+select distinct tenant_id from work_item where state = 'in_flight' and awaiting_app_since is not null order by tenant_id
 
 -- name: add_call
 -- Store a write before it goes out.
@@ -49,19 +64,16 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
 -- name: open_calls
 -- Calls whose outcome is not known, oldest first.
-select * from call where tenant_id = $1 and state = 'open' and send_again_at <= $2 order by created_at
+select * from call where tenant_id = $1 and state = 'open' order by created_at, requestid
 
 -- name: sent_call
--- It goes out (again); if nothing more is heard it goes once more at $3.
-update call set sends = sends + 1, send_again_at = $3 where tenant_id = $1 and requestid = $2
+-- It goes out (again); if nothing more is heard it goes once more at $3. No row: it was settled meanwhile.
+update call set sends = sends + 1, send_again_at = $3 where tenant_id = $1 and requestid = $2 and state = 'open'
+returning sends
 
 -- name: call_again
 -- It goes out once more at $3.
 update call set send_again_at = $3 where tenant_id = $1 and requestid = $2
-
--- name: open_syncs
--- Syncs of which a write was stored and not settled.
-select distinct sync_id from call where tenant_id = $1 and state = 'open'
 
 -- name: settle_call
 -- Its outcome is known.
@@ -126,9 +138,8 @@ returning *
 -- name: keep_tokens
 -- New tokens, durable before they are used.
 update connection
-   set version = version + 1, state = case when state = 'paused' then state else 'connected' end,
-       access_token = $2, access_expires_at = $3, refresh_token = $4, refresh_expires_at = $5,
-       hard_expires_at = coalesce($6, hard_expires_at), refreshed_at = $7, last_seen_at = $7, code = null, message = null
+   set version = version + 1, access_token = $2, access_expires_at = $3, refresh_token = $4, refresh_expires_at = $5,
+       hard_expires_at = coalesce($6, hard_expires_at), refreshed_at = $7, last_seen_at = $7
  where tenant_id = $1
 returning *
 
@@ -151,8 +162,11 @@ update connection set version = version + 1, company_name = $2, last_seen_at = $
 returning *
 
 -- name: connected_tenants
--- Tenants whose QuickBooks may be read.
-select tenant_id from connection where state = 'connected' order by tenant_id
+-- Tenants whose QuickBooks may be read now.
+select c.tenant_id from connection c
+  left join realm_lease l on l.tenant_id = c.tenant_id
+ where c.state in ('connected', 'problem') and coalesce(l.not_before, '-infinity') <= $1
+ order by c.tenant_id
 
 -- name: get_cursor
 -- How far a resource was read.

@@ -6,7 +6,7 @@ asked for, malformed XML, or a body that is none of it. Codes are text with lead
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,8 @@ Json = dict[str, Any]
 _XML_ERROR = re.compile(r'<Error\b[^>]*\bcode="(?P<code>[^"]*)"[^>]*>(?P<inner>.*?)</Error>', re.DOTALL)
 _XML_TYPE = re.compile(r'<Fault\b[^>]*\btype="(?P<type>[^"]*)"')
 _XML_TEXT = re.compile(r"<(?P<tag>Message|Detail)>(?P<text>.*?)</(?P=tag)>", re.DOTALL)
+_LONGEST_TEXT = 20_000
+_LONGEST_PAUSE = 3600.0
 _THROTTLE = re.compile(r"ThrottleExceeded|errorCode=003001")
 
 
@@ -37,23 +39,28 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One answer. ``fault`` is None exactly where the call did what it was asked to do."""
+    """One answer. ``fault`` is None where the call did what it was asked to do.
+
+    ``readable`` is false where the answer says neither: it was cut, or not made by QuickBooks.
+    """
 
     status: int
     body: Json = field(default_factory=dict)
     fault: Fault | None = None
     intuit_tid: str = ""
     retry_after: float | None = None
+    readable: bool = True
 
     def entity(self, resource: str) -> Json:
-        """The entity that a write or read returned."""
-        found: Json = self.body.get(resource) or {}
-        return found
+        """The entity that a write or read returned; empty where there is none."""
+        found = self.body.get(resource)
+        return found if isinstance(found, dict) and found.get("Id") else {}
 
     def rows(self, resource: str) -> list[Json]:
         """The entities that a query returned."""
-        rows: list[Json] = (self.body.get("QueryResponse") or {}).get(resource, [])
-        return rows
+        response = self.body.get("QueryResponse")
+        rows = response.get(resource) if isinstance(response, dict) else None
+        return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def read_answer(status: int, content: bytes, headers: Any) -> Answer:
@@ -62,11 +69,17 @@ def read_answer(status: int, content: bytes, headers: Any) -> Answer:
     retry_after = _seconds(headers.get("retry-after"))
     body = _json(content)
     if body is not None:
-        fault = fault_of(body) or _by_status(status, "")
+        fault = _with_code(fault_of(body), status) or _by_status(status, "")
         return Answer(status=status, body=body, fault=fault, intuit_tid=tid, retry_after=retry_after)
-    text = content.decode("utf-8", "replace")
-    fault = _xml_fault(text) or _by_status(status, text) or _unreadable(status)
-    return Answer(status=status, fault=fault, intuit_tid=tid, retry_after=retry_after)
+    text = content[:_LONGEST_TEXT].decode("utf-8", "replace")
+    fault = _xml_fault(text) or _by_status(status, text)
+    return Answer(
+        status=status,
+        fault=fault or _unreadable(status),
+        intuit_tid=tid,
+        retry_after=retry_after,
+        readable=fault is not None,
+    )
 
 
 def fault_of(body: Json) -> Fault | None:
@@ -75,7 +88,8 @@ def fault_of(body: Json) -> Fault | None:
     if not isinstance(fault, dict):
         return None
     errors = fault.get("Error") or fault.get("error") or [{}]
-    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    first = errors[0] if isinstance(errors, list) else errors
+    first = first if isinstance(first, dict) else {}
     lower = {str(key).lower(): value for key, value in first.items()}
     message = str(lower.get("message") or "")
     code = str(lower.get("code") or "")
@@ -90,10 +104,15 @@ def fault_of(body: Json) -> Fault | None:
     )
 
 
+def _with_code(fault: Fault | None, status: int) -> Fault | None:
+    """A fault without a code is known by its HTTP status."""
+    return fault if fault is None or fault.code else replace(fault, code=f"HTTP {status}")
+
+
 def _json(content: bytes) -> Json | None:
     try:
         body = json.loads(content, parse_float=Decimal)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
 
@@ -129,7 +148,9 @@ def _unreadable(status: int) -> Fault:
 
 
 def _seconds(text: str | None) -> float | None:
+    """``Retry-After`` in seconds, at most an hour; None where there is none, or only a date."""
     try:
-        return float(text) if text else None
+        seconds = float(text) if text else 0.0
     except ValueError:
         return None
+    return min(seconds, _LONGEST_PAUSE) if seconds > 0 else None

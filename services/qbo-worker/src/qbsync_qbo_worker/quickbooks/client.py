@@ -9,8 +9,8 @@ import simplejson
 
 from qbsync_qbo_worker.quickbooks.answers import Answer, Json, read_answer
 
-# Intuit gives up on a call after 120 s; waiting longer cannot help.
-TIMEOUT = httpx.Timeout(connect=5.0, read=125.0, write=30.0, pool=10.0)
+ANSWER_SECONDS = 125.0
+"""Intuit gives up on a call after 120 s; waiting longer cannot help."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,13 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     requestid: str | None = None
+
+    @property
+    def operation(self) -> str:
+        """What it does, for counting: ``query``, ``read``, ``write`` (create or update), ``void`` or ``delete``."""
+        if self.method == "GET":
+            return "query" if self.path == "query" else "read"
+        return dict(self.query).get("operation", "write")
 
 
 def encode(payload: Json) -> bytes:
@@ -69,12 +76,17 @@ class QuickBooksClient:
     """Sends calls of any company over one pool of connections."""
 
     def __init__(
-        self, base_url: str, *, minorversion: str, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        base_url: str,
+        *,
+        minorversion: str,
+        answer_seconds: float = ANSWER_SECONDS,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._minorversion = minorversion
         self._http = httpx.AsyncClient(
             base_url=base_url,
-            timeout=TIMEOUT,
+            timeout=httpx.Timeout(connect=5.0, read=answer_seconds, write=30.0, pool=10.0),
             transport=transport,
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=50),
             follow_redirects=False,

@@ -12,11 +12,23 @@ THROTTLE_PAUSE = timedelta(seconds=60)
 """How long a realm rests after a 429 that does not say how long."""
 
 
+_UNREAD = frozenset(
+    {RetryClass.THROTTLED, RetryClass.NOT_PROCESSED, RetryClass.REAUTHORISE, RetryClass.CONNECTION}
+)
+"""The door was closed: it says nothing about the record, so no attempt is charged."""
+
+_UNSURE = frozenset({"1000", "1010", "1020", "10000"})
+"""QuickBooks broke while it worked on the call (qbo-api, error codes): to be sent again under the same id."""
+
+
 def is_unknown(answer: Answer) -> bool:
-    """Whether QuickBooks may or may not have applied the call: a 5xx may come after the write."""
-    return answer.status >= 500 or (
-        answer.fault is not None and answer.status < 400 and not answer.fault.code
-    )
+    """Whether QuickBooks may or may not have applied the call.
+
+    A 5xx may come after the write, and so may an answer that was cut or made by something on the way.
+    """
+    if answer.status >= 500 or answer.status in (408, 499) or not answer.readable:
+        return True
+    return answer.fault is not None and answer.fault.code in _UNSURE
 
 
 def retry_class(fault: Fault) -> RetryClass:
@@ -38,9 +50,9 @@ def outcome_of(answer: Answer, *, now: datetime, attempts: int, spread: float) -
     fault = answer.fault
     assert fault is not None
     kind = retry_class(fault)
-    if kind in (RetryClass.THROTTLED, RetryClass.NOT_PROCESSED, RetryClass.REAUTHORISE):
+    if kind in _UNREAD:
         return NotProcessed(code=fault.code, message=fault.text)
-    if kind in (RetryClass.TRANSIENT, RetryClass.CONNECTION):
+    if kind is RetryClass.TRANSIENT:
         return Waiting(code=fault.code, message=fault.text, retry_at=now + backoff(attempts, spread))
     if kind is RetryClass.UNKNOWN_OUTCOME:
         return Unknown(message=fault.text)

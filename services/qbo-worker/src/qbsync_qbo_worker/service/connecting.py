@@ -5,10 +5,9 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-import httpx
 import structlog
 
-from qbsync_qbo_worker.oauth import Intuit, OAuthError
+from qbsync_qbo_worker.oauth import Intuit, IntuitUnavailableError, OAuthError
 from qbsync_qbo_worker.postgres import connections as store
 from qbsync_qbo_worker.postgres.connections import Authorisation, ConnectionRow
 from qbsync_qbo_worker.service.announce import connection_changed
@@ -85,7 +84,7 @@ class Connecting:
         state, cookie, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         try:
             url = await self._intuit.authorize_url(state=state, verifier=verifier)
-        except httpx.HTTPError:
+        except IntuitUnavailableError:
             return Refused(
                 title="Intuit could not be reached", advice="Try again in a minute.", tenant=tenant
             )
@@ -118,7 +117,7 @@ class Connecting:
         verifier = self._keyring.decrypt(found.verifier, context=f"worker/verifier/{_hash(state)}")
         try:
             tokens = await self._intuit.exchange(code, verifier=verifier)
-        except (OAuthError, httpx.HTTPError) as error:
+        except (OAuthError, IntuitUnavailableError) as error:
             log.warning("code_exchange_failed", tenant=found.tenant, error=type(error).__name__)
             return Refused(
                 title="Intuit did not confirm the connection",
@@ -157,7 +156,7 @@ class Connecting:
             if token is not None:
                 try:
                     await self._intuit.revoke(token)
-                except httpx.HTTPError as error:
+                except IntuitUnavailableError as error:
                     log.warning("revoke_failed", tenant=tenant, error=type(error).__name__)
             ended = await store.drop_tokens(
                 connection,

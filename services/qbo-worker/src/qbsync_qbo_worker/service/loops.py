@@ -11,7 +11,8 @@ from qbsync_qbo_worker.service.drain import Drain
 from qbsync_qbo_worker.service.reading import Reader
 from qbsync_shared.clock import Clock
 from qbsync_shared.connector import LinkKeeper
-from qbsync_shared.postgres import Database, connect
+from qbsync_shared.logging import describe_error
+from qbsync_shared.postgres import Database, connect, is_transient
 
 log = structlog.get_logger()
 
@@ -19,7 +20,13 @@ REALMS = 16
 """Realms that one worker drains at once."""
 
 SWEEP_SECONDS = 2.0
-"""How often work is looked for although nobody told of any."""
+"""How often work is looked for although nobody told of any, and how long a realm with nothing to send is left alone."""
+
+READERS = 4
+"""Companies that are read at once: a slow one must not hold up the others."""
+
+READ_SECONDS = 300.0
+"""How long one reading may take; the next one goes on from the last resource that was read to its end."""
 
 
 class Loops:
@@ -44,10 +51,15 @@ class Loops:
         self._work = asyncio.Event()
         self._read = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._told: set[str] = set()
 
     def read_now(self) -> None:
         """Read without waiting for the interval."""
         self._read.set()
+
+    def _tell(self, tenant: str) -> None:
+        self._told.add(tenant)
+        self._work.set()
 
     async def listen(self) -> None:
         """Wake up when work is committed; the sweep covers what is missed while this is down."""
@@ -56,7 +68,7 @@ class Loops:
         lost = asyncio.Event()
         try:
             connection.add_termination_listener(lambda *_: lost.set())
-            await connection.add_listener(f"work_{schema}", lambda *_: self._work.set())
+            await connection.add_listener(f"work_{schema}", lambda *said: self._tell(str(said[-1])))
             await lost.wait()
         finally:
             await connection.close()
@@ -67,42 +79,73 @@ class Loops:
         try:
             while True:
                 self._work.clear()
-                async with self._database.everyone() as connection:
-                    due = await calls.due_tenants(connection, now=self._clock.now(), limit=REALMS * 4)
-                for tenant in due:
-                    if tenant not in self._busy and len(self._busy) < REALMS:
-                        self._busy[tenant] = asyncio.create_task(self._drain_one(tenant))
+                room = REALMS - len(self._busy)
+                for tenant in await self._due(room) if room else []:
+                    self._told.discard(tenant)
+                    self._busy[tenant] = asyncio.create_task(self._drain_one(tenant))
                 await _wait(self._work, SWEEP_SECONDS)
         finally:
             for task in list(self._busy.values()):
                 task.cancel()
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
 
+    async def _due(self, room: int) -> list[str]:
+        async with self._database.everyone() as connection:
+            now = self._clock.now()
+            return await calls.due_tenants(connection, now=now, limit=room, without=self._busy)
+
     async def _drain_one(self, tenant: str) -> None:
+        """Drain a realm. Where nothing could go it is left alone for a moment, unless somebody tells of new work."""
         try:
-            await self._drain.run(tenant)
-        except Exception:
-            log.exception("drain_failed", tenant=tenant)
+            sent = await self._drain.run(tenant) if await self._reader.know_lists(tenant) else None
+            if not sent and tenant not in self._told:
+                await asyncio.sleep(SWEEP_SECONDS)
+        except Exception as error:
+            if is_transient(error):
+                log.warning("drain_interrupted", tenant=tenant, error=describe_error(error))
+            else:
+                log.exception("drain_failed", tenant=tenant)
             await asyncio.sleep(SWEEP_SECONDS)
         finally:
             del self._busy[tenant]
             self._work.set()
 
     async def read_changes(self) -> None:
-        """Read each connected company in turn, then wait."""
+        """Read the connected companies, several at once, then wait."""
         while True:
             self._read.clear()
             async with self._database.everyone() as connection:
-                connected = await connections.connected_tenants(connection)
-            for tenant in connected:
-                await self._reader.run(tenant)
+                now = self._clock.now()
+                connected = await connections.connected_tenants(connection, now=now)
+            turn = asyncio.Semaphore(READERS)
+            await asyncio.gather(*(self._read_one(tenant, turn) for tenant in connected))
+            await _wait(self._read, self._read_interval)
+
+    async def _read_one(self, tenant: str, turn: asyncio.Semaphore) -> None:
+        """Read one company. Whatever goes wrong, the others are read."""
+        async with turn:
+            try:
+                async with asyncio.timeout(READ_SECONDS):
+                    await self._reader.run(tenant)
+            except Exception as error:
+                if is_transient(error):
+                    log.warning("reading_interrupted", tenant=tenant, error=describe_error(error))
+                else:
+                    log.exception("reading_failed", tenant=tenant)
+
+    async def watch_imports(self) -> None:
+        """Give up on imports that the app did not answer; also where QuickBooks is not connected any more."""
+        while True:
+            async with self._database.everyone() as connection:
+                waiting = await calls.tenants_awaiting_app(connection)
+            for tenant in waiting:
                 async with self._database.tenant(tenant) as connection:
                     await self._links.give_up_on_app(connection, tenant)
-            await _wait(self._read, self._read_interval)
+            await asyncio.sleep(self._read_interval)
 
     def all(self) -> list[Callable[[], Awaitable[None]]]:
         """The loops to run."""
-        return [self.listen, self.drain_realms, self.read_changes]
+        return [self.listen, self.drain_realms, self.read_changes, self.watch_imports]
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

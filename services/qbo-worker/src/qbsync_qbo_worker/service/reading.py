@@ -1,22 +1,23 @@
 """Reading what changed in QuickBooks: its lists for mappings, its records for imports and for matching."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import structlog
 
+from qbsync_qbo_worker import metrics
 from qbsync_qbo_worker.mapping import MAPPERS, Json
-from qbsync_qbo_worker.mapping.lists import LISTS
+from qbsync_qbo_worker.mapping.lists import LISTS, ListKind
 from qbsync_qbo_worker.postgres import connections as store
-from qbsync_qbo_worker.quickbooks import Answer, Call, QuickBooksClient
+from qbsync_qbo_worker.quickbooks import Answer, Call
 from qbsync_qbo_worker.quickbooks.client import literal, query_call
-from qbsync_qbo_worker.quickbooks.outcomes import retry_class
 from qbsync_qbo_worker.service import requests
 from qbsync_qbo_worker.service.announce import connection_changed
-from qbsync_qbo_worker.service.tokens import NotConnectedError, Tokens
-from qbsync_shared.catalogue import RetryClass
+from qbsync_qbo_worker.service.sending import NotSentError, Sender
+from qbsync_qbo_worker.service.tokens import NotConnectedError
 from qbsync_shared.clock import Clock
 from qbsync_shared.connector import LinkKeeper, Seen, tenants
 from qbsync_shared.ids import MakeId
@@ -58,6 +59,10 @@ SOURCES = (
 )
 
 
+class ReadRefusedError(Exception):
+    """QuickBooks refused a reading; the argument is its code."""
+
+
 class Reader:
     """Reads one tenant's company. Everything is idempotent: what was seen already is no news."""
 
@@ -66,30 +71,40 @@ class Reader:
         *,
         database: Database,
         links: LinkKeeper,
-        client: QuickBooksClient,
-        tokens: Tokens,
+        sender: Sender,
         clock: Clock,
         make_id: MakeId,
     ) -> None:
         self._database = database
         self._links = links
-        self._client = client
-        self._tokens = tokens
+        self._sender = sender
         self._clock = clock
         self._make_id = make_id
 
     async def run(self, tenant: str) -> int:
         """Read all that changed since the last time; returns how many records were news."""
-        try:
-            await self._company(tenant)
-            news = 0
-            for entry in LISTS:
-                news += await self._read_list(tenant, entry.kind, entry.resource, entry.read)
-            for source in SOURCES:
-                news += await self._read_source(tenant, source)
-        except (NotConnectedError, httpx.HTTPError) as error:
-            log.warning("reading_stopped", tenant=tenant, error=type(error).__name__)
-            return 0
+        return await _unless_stopped(tenant, self._read_all(tenant)) or 0
+
+    async def _read_all(self, tenant: str) -> int:
+        await self._company(tenant)
+        news = 0
+        for entry in LISTS:
+            news += await self._read_list(tenant, entry)
+        for source in SOURCES:
+            news += await self._read_source(tenant, source)
+        return news
+
+    async def know_lists(self, tenant: str) -> bool:
+        """Read the lists if they never were: before that no name of an account or term can be found."""
+        return await _unless_stopped(tenant, self._read_unknown_lists(tenant)) is not None
+
+    async def _read_unknown_lists(self, tenant: str) -> int:
+        news = 0
+        for entry in LISTS:
+            async with self._database.tenant(tenant) as connection:
+                last = await store.get_cursor(connection, tenant, entry.resource)
+            if last is None:
+                news += await self._read_list(tenant, entry)
         return news
 
     async def _company(self, tenant: str) -> None:
@@ -118,25 +133,19 @@ class Reader:
                 ),
             )
 
-    async def _read_list(self, tenant: str, kind: Kind, resource: str, read: Any) -> int:
+    async def _read_list(self, tenant: str, entry: ListKind) -> int:
         """A whole list, now and then: reads are metered, and lists change seldom."""
         now = self._clock.now()
         async with self._database.tenant(tenant) as connection:
-            last = await store.get_cursor(connection, tenant, resource)
-            if last is not None and now - last < LISTS_EVERY:
-                return 0
-            await store.put_cursor(connection, tenant, resource, now)
+            last = await store.get_cursor(connection, tenant, entry.resource)
+        if last is not None and now - last < LISTS_EVERY:
+            return 0
         news = 0
-        async for record in self._rows(tenant, resource, ANY_STATE if kind is not Kind.TAX_CODE else ""):
-            seen = Seen(
-                kind=kind,
-                quickbooks_id=str(record["Id"]),
-                token=str(record.get("SyncToken", "")),
-                entity=read(record),
-                changed_at=_changed_at(record),
-            )
-            async with self._database.tenant(tenant) as connection:
-                news += await self._links.observe(connection, tenant, seen)
+        where = ANY_STATE if entry.kind is not Kind.TAX_CODE else ""
+        async for record in self._rows(tenant, entry.resource, where):
+            news += await self._observe(tenant, entry.resource, record, lambda row: _entry(entry, row))
+        async with self._database.tenant(tenant) as connection:
+            await store.put_cursor(connection, tenant, entry.resource, now)
         return news
 
     async def _read_source(self, tenant: str, source: Source) -> int:
@@ -148,18 +157,39 @@ class Reader:
             moment = (since - OVERLAP).strftime("%Y-%m-%dT%H:%M:%SZ")
             conditions.append(f"MetaData.LastUpdatedTime >= {literal(moment)}")
         news, latest = 0, since
-        async for record in self._rows(tenant, source.resource, " AND ".join(conditions)):
+
+        def read(record: Json) -> Seen:
             seen = requests.seen_of(source.kind_of(record), record)
+            return replace(seen, changed_at=_changed_at(record))
+
+        async for record in self._rows(tenant, source.resource, " AND ".join(conditions)):
+            news += await self._observe(tenant, source.resource, record, read, import_since)
             moved = _changed_at(record)
-            dated = Seen(**{**seen.__dict__, "changed_at": moved})
-            async with self._database.tenant(tenant) as connection:
-                news += await self._links.observe(connection, tenant, dated, import_since=import_since)
             if moved is not None and (latest is None or moved > latest):
                 latest = moved
         if latest is not None:
             async with self._database.tenant(tenant) as connection:
                 await store.put_cursor(connection, tenant, source.resource, latest)
         return news
+
+    async def _observe(
+        self,
+        tenant: str,
+        resource: str,
+        record: Json,
+        read: Callable[[Json], Seen],
+        import_since: datetime | None = None,
+    ) -> bool:
+        """Take note of one record. One that cannot be read is left out, and holds up no other."""
+        try:
+            async with self._database.tenant(tenant) as connection:
+                return await self._links.observe(connection, tenant, read(record), import_since=import_since)
+        except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+            metrics.UNREADABLE_RECORDS.labels(resource).inc()
+            identifier = str(record.get("Id"))
+            kind = type(error).__name__
+            log.warning("record_unreadable", tenant=tenant, resource=resource, id=identifier, error=kind)
+            return False
 
     async def _import_since(self, connection: Any, tenant: str) -> datetime | None:
         """The date an admin set, else the day of connection."""
@@ -171,7 +201,7 @@ class Reader:
         connected = row.connected_at if row else None
         return connected.replace(hour=0, minute=0, second=0, microsecond=0) if connected else None
 
-    async def _rows(self, tenant: str, resource: str, where: str) -> Any:
+    async def _rows(self, tenant: str, resource: str, where: str) -> AsyncIterator[Json]:
         """All rows of a query, page by page in a stable order."""
         start = 1
         condition = f" WHERE {where}" if where else ""
@@ -188,15 +218,32 @@ class Reader:
             start += PAGE
 
     async def _ask(self, tenant: str, call: Call) -> Answer:
-        access = await self._tokens.access(tenant)
-        answer = await self._client.send(access.realm, access.token, call)
-        if answer.fault is not None and retry_class(answer.fault) is RetryClass.REAUTHORISE:
-            access = await self._tokens.access(tenant, refused=access)
-            answer = await self._client.send(access.realm, access.token, call)
+        answer = await self._sender.send(tenant, call)
         if answer.fault is not None:
             log.warning("read_refused", tenant=tenant, code=answer.fault.code, intuit_tid=answer.intuit_tid)
-            raise httpx.HTTPError(answer.fault.code)
+            raise ReadRefusedError(answer.fault.code)
         return answer
+
+
+async def _unless_stopped(tenant: str, reading: Awaitable[int]) -> int | None:
+    """None where QuickBooks does not answer; the next reading goes on from the same place."""
+    try:
+        return await reading
+    except NotConnectedError:
+        log.info("reading_not_connected", tenant=tenant)
+    except (ReadRefusedError, NotSentError, httpx.HTTPError) as error:
+        log.warning("reading_stopped", tenant=tenant, error=type(error).__name__)
+    return None
+
+
+def _entry(entry: ListKind, record: Json) -> Seen:
+    return Seen(
+        kind=entry.kind,
+        quickbooks_id=str(record["Id"]),
+        token=str(record.get("SyncToken", "")),
+        entity=entry.read(record),
+        changed_at=_changed_at(record),
+    )
 
 
 def _changed_at(record: Json) -> datetime | None:

@@ -1,7 +1,10 @@
-"""From a claimed item to the call that carries it out."""
+"""From a claimed item to the call that carries it out, and from what came back to its outcome."""
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from qbsync_qbo_worker.mapping import MAPPERS, Json
-from qbsync_qbo_worker.quickbooks import Call
+from qbsync_qbo_worker.quickbooks import Answer, Call
 from qbsync_qbo_worker.quickbooks.client import literal, query_call, read_call, write_call
 from qbsync_shared.connector import Seen, WorkItem
 from qbsync_shared.connector.domain import line_ids
@@ -10,6 +13,42 @@ from qbsync_shared.kinds import Kind, Operation
 from qbsync_shared.outcomes import Failed, Succeeded
 
 _NUMBERED = frozenset({Kind.INVOICE})
+_ANY_STATE = "Active IN (true, false)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A claimed item with the call that carries it out; stored already, at ``stored_at``, if it writes."""
+
+    item: WorkItem
+    call: Call
+    sends: int = 0
+    stored_at: datetime | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes QuickBooks."""
+        return self.call.requestid is not None
+
+    @property
+    def requestid(self) -> str:
+        """The id of a write; a reading has none."""
+        assert self.call.requestid is not None
+        return self.call.requestid
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an earlier sending may have been applied: by what was recorded, or because its worker died."""
+        return self.sends > 0 or self.item.in_doubt_since is not None
+
+    def technical(self, answer: Answer | None) -> Json:
+        """What support needs, without contents: ids, statuses, sizes."""
+        facts: Json = {"method": self.call.method, "path": self.call.path}
+        if self.writes:
+            facts |= {"requestid": self.call.requestid, "body_bytes": len(self.call.body)}
+        if answer is not None:
+            facts |= {"http_status": answer.status, "intuit_tid": answer.intuit_tid}
+        return facts
 
 
 def is_reading(item: WorkItem) -> bool:
@@ -56,17 +95,24 @@ def re_read(item: WorkItem) -> Call:
     return read_call(MAPPERS[item.kind].resource, target)
 
 
-def look_up(kind: Kind, entity: Json) -> Call | None:
-    """Find a record by its number or name; None where the entity has neither."""
-    resource = MAPPERS[kind].resource
-    if kind in _NUMBERED:
-        number = entity.get("number")
-        where = f"DocNumber = {literal(number)}" if number else None
-    else:
-        name = entity.get("name")
-        field = "Name" if kind is Kind.ITEM else "DisplayName"
-        where = f"{field} = {literal(name)}" if name else None
-    return query_call(f"SELECT * FROM {resource} WHERE {where} MAXRESULTS 10") if where else None  # noqa: S608 - QuickBooks' own language, values escaped by literal()
+def look_up(item: WorkItem) -> Call | None:
+    """Find what a create may have made: by its number or name, else by its date and customer."""
+    resource = MAPPERS[item.kind].resource
+    if item.kind not in _NUMBERED:
+        field = "Name" if item.kind is Kind.ITEM else "DisplayName"
+        return _query(resource, f"{field} = {literal(str(item.data['name']))} AND {_ANY_STATE}")
+    if item.data.get("number"):
+        return _query(resource, f"DocNumber = {literal(str(item.data['number']))}")
+    entity = item.entity
+    owner = (getattr(entity, "job", None) or getattr(entity, "customer", None)) if entity else None
+    if owner is None or not owner.quickbooks_id:
+        return None
+    day = literal(str(item.data["date"]))
+    return _query(resource, f"TxnDate = {day} AND CustomerRef = {literal(owner.quickbooks_id)}")
+
+
+def _query(resource: str, where: str) -> Call:
+    return query_call(f"SELECT * FROM {resource} WHERE {where} ORDERBY Id MAXRESULTS 1000")  # noqa: S608 - QuickBooks' own language, values escaped by literal()
 
 
 def seen_of(kind: Kind, record: Json) -> Seen:

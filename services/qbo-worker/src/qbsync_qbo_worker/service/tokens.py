@@ -1,11 +1,14 @@
 """Access tokens that work: refreshed ahead of time, one refresh at a time per realm, durable before use."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from weakref import WeakValueDictionary
 
 import structlog
 
-from qbsync_qbo_worker.oauth import Intuit, OAuthError, TokenSet
+from qbsync_qbo_worker import metrics
+from qbsync_qbo_worker.oauth import Intuit, IntuitUnavailableError, OAuthError, TokenSet
 from qbsync_qbo_worker.postgres import connections as store
 from qbsync_qbo_worker.postgres.connections import ConnectionRow
 from qbsync_qbo_worker.service.announce import connection_changed
@@ -22,16 +25,26 @@ AHEAD = timedelta(minutes=5)
 """How long before its expiry an access token is renewed; never more than a fifth of its life."""
 
 
+REFRESHES = 4
+"""Refreshes at once in one process: each holds a connection to PostgreSQL while Intuit thinks."""
+
+CREDENTIALS = frozenset({"invalid_client", "unauthorized_client", "invalid_request", "invalid_scope"})
+"""Refusals of qbsync itself: the operator's to mend, so the tenant stays connected (qbo-api, OAuth 2)."""
+
+_WORKING = (ConnectionState.CONNECTED, ConnectionState.PROBLEM)
+
+
 class NotConnectedError(Exception):
     """There is no working connection to QuickBooks; the strip says why."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Access:
-    """What signs a call."""
+    """What signs a call. ``troubled`` while the connection is a problem that may be over by now."""
 
     realm: str
     token: str
+    troubled: bool = False
 
 
 class Tokens:
@@ -45,6 +58,8 @@ class Tokens:
         self._keyring = keyring
         self._clock = clock
         self._make_id = make_id
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._refreshing = asyncio.Semaphore(REFRESHES)
 
     async def access(self, tenant: str, *, refused: Access | None = None) -> Access:
         """A token that should work.
@@ -54,13 +69,15 @@ class Tokens:
 
         Raises:
             NotConnectedError: the tenant must connect (again).
-            httpx.HTTPError: Intuit's authorisation server did not answer; the old refresh token is kept.
+            IntuitUnavailableError: Intuit's authorisation server did not answer; the old refresh token is kept.
         """
         async with self._database.tenant(tenant) as connection:
             row = await store.get(connection, tenant)
             if row is not None and refused is None and self._fresh(row):
                 return self._open(row)
-        outcome = await self._refreshed(tenant, refused)
+        turn = self._turns.setdefault(tenant, asyncio.Lock())
+        async with turn, self._refreshing:
+            outcome = await self._refreshed(tenant, refused)
         if outcome is None:
             raise NotConnectedError(tenant)
         return outcome
@@ -69,7 +86,7 @@ class Tokens:
         """Refresh under the row's lock. What Intuit returned is committed before anybody uses it."""
         async with self._database.tenant(tenant) as connection:
             row = await store.lock(connection, tenant)
-            if row is None or row.state is not ConnectionState.CONNECTED or row.refresh_token is None:
+            if row is None or row.state not in _WORKING or row.refresh_token is None:
                 return None
             current = self._open(row)
             replaced = refused is not None and refused.token != current.token
@@ -80,17 +97,45 @@ class Tokens:
             except OAuthError as error:
                 await self._refused(connection, row, error)
                 return None
+            except IntuitUnavailableError:
+                metrics.TOKEN_REFRESHES.labels("unavailable").inc()
+                raise
+            metrics.TOKEN_REFRESHES.labels("renewed").inc()
             kept = await store.keep_tokens(
                 connection, tenant, self.seal(tenant, fresh), now=self._clock.now()
             )
-            await publish(connection, connection_changed(kept, self._make_id(), self._clock.now()))
+            if kept.code in CREDENTIALS:
+                kept = await store.set_state(connection, tenant, ConnectionState.CONNECTED)
+            await self._tell(connection, kept)
             log.info("token_refreshed", tenant=tenant)
-            return Access(realm=current.realm, token=fresh.access)
+            troubled = kept.state is ConnectionState.PROBLEM
+            return Access(realm=current.realm, token=fresh.access, troubled=troubled)
+
+    async def trouble(self, tenant: str, *, code: str, message: str) -> None:
+        """QuickBooks refuses the connection itself: say so. It is tried again, and may be well by then."""
+        async with self._database.tenant(tenant) as connection:
+            row = await store.lock(connection, tenant)
+            if row is None or row.state not in _WORKING or row.code == code:
+                return
+            log.warning("connection_refused", tenant=tenant, code=code)
+            changed = await store.set_state(
+                connection, tenant, ConnectionState.PROBLEM, code=code, message=message
+            )
+            await self._tell(connection, changed)
+
+    async def well(self, tenant: str) -> None:
+        """QuickBooks answers again."""
+        async with self._database.tenant(tenant) as connection:
+            row = await store.lock(connection, tenant)
+            if row is not None and row.state is ConnectionState.PROBLEM:
+                changed = await store.set_state(connection, tenant, ConnectionState.CONNECTED)
+                await self._tell(connection, changed)
 
     async def _refused(self, connection: Connection, row: ConnectionRow, error: OAuthError) -> None:
         """``invalid_grant`` ends the connection; anything else is a fault of the operator's set-up."""
         log.warning("token_refresh_refused", tenant=row.tenant, code=error.code)
-        if error.code != "invalid_grant":
+        metrics.TOKEN_REFRESHES.labels(error.code).inc()
+        if error.code in CREDENTIALS:
             message = f"Intuit refused qbsync's own credentials ({error.code}). The operator must check them."
             changed = await store.set_state(
                 connection, row.tenant, ConnectionState.PROBLEM, code=error.code, message=message
@@ -100,7 +145,10 @@ class Tokens:
             changed = await store.set_state(
                 connection, row.tenant, ConnectionState.EXPIRED, code="QS-NOT-CONNECTED", message=message
             )
-        await publish(connection, connection_changed(changed, self._make_id(), self._clock.now()))
+        await self._tell(connection, changed)
+
+    async def _tell(self, connection: Connection, row: ConnectionRow) -> None:
+        await publish(connection, connection_changed(row, self._make_id(), self._clock.now()))
 
     def _fresh(self, row: ConnectionRow) -> bool:
         if row.access_expires_at is None or row.refreshed_at is None or row.access_token is None:
@@ -109,9 +157,10 @@ class Tokens:
         return self._clock.now() < row.access_expires_at - min(AHEAD, life / 5)
 
     def _open(self, row: ConnectionRow) -> Access:
-        if row.state is not ConnectionState.CONNECTED or row.realm_id is None or row.access_token is None:
+        if row.state not in _WORKING or row.realm_id is None or row.access_token is None:
             raise NotConnectedError(row.tenant)
-        return Access(realm=row.realm_id, token=self._secret(row.access_token, row.tenant, "access"))
+        token = self._secret(row.access_token, row.tenant, "access")
+        return Access(realm=row.realm_id, token=token, troubled=row.state is ConnectionState.PROBLEM)
 
     def _secret(self, sealed: bytes, tenant: str, which: str) -> str:
         return self._keyring.decrypt(sealed, context=f"worker/{which}_token/{tenant}")

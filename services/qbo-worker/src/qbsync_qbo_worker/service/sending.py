@@ -1,0 +1,108 @@
+"""One call to a company: signed, counted, and repeated once where an access token was refused.
+
+Who calls learns one of three things: an answer came, nothing went out, or it is unknown (``httpx.HTTPError``).
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from time import monotonic
+
+import httpx
+import structlog
+
+from qbsync_qbo_worker import metrics
+from qbsync_qbo_worker.oauth import IntuitUnavailableError
+from qbsync_qbo_worker.postgres import calls as store
+from qbsync_qbo_worker.quickbooks import Answer, Call, QuickBooksClient
+from qbsync_qbo_worker.quickbooks.outcomes import THROTTLE_PAUSE, retry_class
+from qbsync_qbo_worker.service.tokens import Access, Tokens
+from qbsync_shared.catalogue import RetryClass
+from qbsync_shared.clock import Clock
+from qbsync_shared.postgres import Database
+
+log = structlog.get_logger()
+
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+TROUBLE_PAUSE = timedelta(minutes=5)
+"""How long a realm rests after QuickBooks refused the connection itself; then it is tried again."""
+
+Before = Callable[[], Awaitable[None]]
+
+
+class NotSentError(Exception):
+    """Nothing went out, or what did was refused unread."""
+
+
+class Sender:
+    """Sends calls of every tenant."""
+
+    def __init__(self, *, database: Database, client: QuickBooksClient, tokens: Tokens, clock: Clock) -> None:
+        self._database = database
+        self._client = client
+        self._tokens = tokens
+        self._clock = clock
+
+    async def send(self, tenant: str, call: Call, *, before: Before | None = None) -> Answer:
+        """Make a call; with a refused access token once more, which is safe because the first try was not read.
+
+        Args:
+            before: what must be durable before each sending; what it raises ends the call.
+
+        Raises:
+            NotConnectedError: the tenant must connect (again); nothing went out.
+            NotSentError: nothing went out.
+            httpx.HTTPError: no whole answer came; whether QuickBooks applied the call is unknown.
+        """
+        access = await self._access(tenant)
+        answer = await self._once(access, call, before)
+        if _class(answer) is RetryClass.REAUTHORISE:
+            access = await self._access(tenant, refused=access)
+            answer = await self._once(access, call, before)
+        await self._take_note(tenant, access, answer)
+        return answer
+
+    async def _access(self, tenant: str, refused: Access | None = None) -> Access:
+        try:
+            return await self._tokens.access(tenant, refused=refused)
+        except IntuitUnavailableError as error:
+            log.warning("intuit_unavailable", tenant=tenant, error=str(error))
+            raise NotSentError("Intuit's authorisation server did not answer; nothing was sent.") from error
+
+    async def _once(self, access: Access, call: Call, before: Before | None) -> Answer:
+        if before is not None:
+            await before()
+        started = monotonic()
+        status = "lost"
+        try:
+            answer = await self._client.send(access.realm, access.token, call)
+            status = str(answer.status)
+        except NEVER_SENT as error:
+            status = "unreachable"
+            raise NotSentError("QuickBooks could not be reached; nothing was sent.") from error
+        finally:
+            metrics.REQUESTS.labels(call.operation, status).inc()
+            metrics.REQUEST_DURATION.labels(call.operation).observe(monotonic() - started)
+        return answer
+
+    async def _take_note(self, tenant: str, access: Access, answer: Answer) -> None:
+        """What an answer tells of the connection as a whole: throttled, refused, or well again."""
+        kind = _class(answer)
+        if kind is RetryClass.THROTTLED:
+            metrics.THROTTLED.labels("remote").inc()
+            pause = timedelta(seconds=answer.retry_after) if answer.retry_after else THROTTLE_PAUSE
+            await self._rest(tenant, pause)
+        elif kind in (RetryClass.CONNECTION, RetryClass.REAUTHORISE):
+            assert answer.fault is not None
+            await self._tokens.trouble(tenant, code=answer.fault.code, message=answer.fault.text)
+            await self._rest(tenant, TROUBLE_PAUSE)
+        elif access.troubled and answer.status < 500:
+            await self._tokens.well(tenant)
+
+    async def _rest(self, tenant: str, pause: timedelta) -> None:
+        async with self._database.tenant(tenant) as connection:
+            await store.rest_realm(connection, tenant, until=self._clock.now() + pause)
+
+
+def _class(answer: Answer) -> RetryClass | None:
+    return retry_class(answer.fault) if answer.fault is not None else None
