@@ -7,6 +7,8 @@ one after the other, whatever the replicas do.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from pydantic import ValidationError
+
 from qbsync_shared.clock import Clock
 from qbsync_shared.connector import repository as store
 from qbsync_shared.connector.domain import (
@@ -108,6 +110,10 @@ class WorkQueue:
         self, connection: Connection, item: WorkItem, holder: str, now: datetime
     ) -> WorkItem | None:
         link = await self._link_of(connection, item)
+        unreadable = _unreadable(item)
+        if unreadable is not None:
+            await self._settlement.fail(connection, item, unreadable, now)
+            return None
         if item.direction is Direction.IMPORT:
             started = await store.start(connection, item, holder)
             await publish(connection, self._say.started(started, now))
@@ -163,6 +169,8 @@ class WorkQueue:
 
     async def _standing(self, connection: Connection, tenant: str, key: EntityKey) -> Standing:
         rows = await connection.fetch(store.QUERIES["entity_items"], tenant, key.kind.value, key.app_id)
+        if rows and rows[0]["in_doubt_since"] is not None:
+            return Standing.HELD_UP  # it may take a day to learn what became of it
         return standing_of([SyncState(row["state"]) for row in rows])
 
     async def _wait_for(self, connection: Connection, item: WorkItem, on: EntityKey, now: datetime) -> None:
@@ -215,3 +223,13 @@ class WorkQueue:
         """How much is left that may go now or is in flight towards QuickBooks."""
         count: int = await connection.fetchval(store.QUERIES["count_open"], tenant, self._clock.now())
         return count
+
+
+def _unreadable(item: WorkItem) -> Failed | None:
+    """An approval whose entity is not in the contract's form fails by itself; it must not hold up the others."""
+    try:
+        parse_entity(item.data)
+    except ValidationError as error:
+        fields = ", ".join(sorted({str(one["loc"][-1]) for one in error.errors() if one["loc"]}))
+        return Failed(code="QS-INVALID", message=f"These fields are not as they must be: {fields}.")
+    return None
