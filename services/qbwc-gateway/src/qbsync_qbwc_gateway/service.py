@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from qbsync_qbwc_gateway.mapping import MAPPERS
 from qbsync_qbwc_gateway.postgres import repository as store
 from qbsync_qbwc_gateway.qwc import QwcChoices, choices_of, qwc_file
 from qbsync_qbwc_gateway.session.announcing import Announcing, next_run
@@ -18,6 +19,9 @@ from qbsync_shared.messages import AuditRecorded, Channel, ConnectionState, Paus
 from qbsync_shared.messages.base import stamp
 from qbsync_shared.messaging import publish
 from qbsync_shared.postgres import Connection, Database
+
+SENT_KINDS: tuple[Kind, ...] = tuple(MAPPERS)
+"""What can be sent, and so can be paused."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,8 +142,8 @@ class Reading:
         for record in readable:
             if record.token is not None and known.get(record.quickbooks_id) == record.token:
                 continue
-            if await self._keeper.observe(connection, session.tenant, seen_of(record)):
-                session.received += 1
+            news = await self._keeper.observe(connection, session.tenant, seen_of(record))
+            session.received += news and not record.kind.is_list
 
     async def _observe_deleted(
         self, connection: Connection, session: Session, records: Iterable[etree._Element]

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
-from qbsync_qbwc_gateway.service import NotForDesktopError
-from qbsync_qbwc_gateway.web.pages import SENT_KINDS, Site, paused_of
+from qbsync_qbwc_gateway.service import SENT_KINDS, NotForDesktopError
+from qbsync_qbwc_gateway.web.pages import Site, paused_of
 from qbsync_shared.ids import TenantId
 from qbsync_shared.web import Principal, Role, read_form, require
 from qbsync_shared.web.problems import not_found

@@ -7,18 +7,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from qbsync_qbwc_gateway.service import Access, Connectors, Health
+from qbsync_qbwc_gateway.service import SENT_KINDS, Access, Connectors, Health
 from qbsync_qbwc_gateway.web.strip import strip_of
 from qbsync_shared.connector.tenants import Tenant
 from qbsync_shared.ids import TenantId
-from qbsync_shared.kinds import Edition, matrix
 from qbsync_shared.web import Page, Pages, Principal, Role, TenantView, require
 from qbsync_shared.web.problems import unknown_tenant
 
 Viewer = Annotated[Principal, Depends(require(Role.VIEWER))]
-SENT_KINDS = tuple(
-    kind for kind, rules in matrix().items() if rules.operations[Edition.DESKTOP] and rules.directions
-)
 
 
 @dataclass(frozen=True)
