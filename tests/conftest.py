@@ -58,8 +58,6 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if not hasattr(config, "workerinput"):
         config.stash[RUN_SERVERS] = RunServers()
-        if config.pluginmanager.hasplugin("dsession"):
-            config.pluginmanager.register(HandOver(config))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -68,14 +66,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[RUN_SERVERS].stop()
 
 
-class HandOver:
-    """Tells the workers of pytest-xdist where the run's PostgreSQL is."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-
-    def pytest_configure_node(self, node: Any) -> None:
-        node.workerinput[POSTGRES_URL] = self._config.stash[RUN_SERVERS].postgres_url()
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where the run's PostgreSQL is."""
+    node.workerinput[POSTGRES_URL] = node.config.stash[RUN_SERVERS].postgres_url()
 
 
 def block_network() -> None:
