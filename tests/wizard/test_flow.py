@@ -332,3 +332,24 @@ async def test_prechecks_hold_a_row_back(wizard: Wizard) -> None:
     assert (row["ready"], row["problems"][0]["code"]) == (False, "QS-INVALID")
     result = await wizard.approve({"checked": [{"id": row["id"], "revision": row["revision"]}]})
     assert (result["approved"], result["blocked"][0]["needs"][0]["code"]) == (0, "QS-INVALID")
+
+
+async def test_a_record_may_refer_to_one_that_failed_and_waits_for_it(wizard: Wizard) -> None:
+    await wizard.make_tenant()
+    await wizard.put(customer())
+    await wizard.put(item())
+    await wizard.approve_all()
+    oak = next(one for one in await wizard.said("sync.approved") if one["kind"] == "customer")
+    await wizard.hear(told("failed", oak, 2, code="3100"))
+    await wizard.put(invoice())
+    assert (await wizard.approve_all())["approved"] == 1
+
+
+async def test_a_renamed_customer_is_shown_at_its_invoices(wizard: Wizard) -> None:
+    await wizard.make_tenant()
+    await wizard.put(invoice())
+    assert [one["party"] for one in (await wizard.review())["items"]] == ["C-17"]
+    await wizard.put(customer())
+    await wizard.put(customer(revision="2", name="Oak, Sons & Daughters"))
+    found = (await wizard.review(kind="invoice"))["items"]
+    assert [(one["party"], one["revision"]) for one in found] == [("Oak, Sons & Daughters", 3)]

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from qbsync_shared.ids import EntityKey
 from qbsync_shared.kinds import Direction, Kind, Operation
 from qbsync_shared.messages import SyncApproved
 from qbsync_shared.postgres import Connection
-from qbsync_shared.states import SyncState
-from qbsync_wizard.domain.records import Json
+from qbsync_shared.states import OPEN, SyncState
+from qbsync_wizard.domain.approving import Movement
+from qbsync_wizard.domain.records import Json, digest
 from qbsync_wizard.postgres.repository import QUERIES, Row
 
 
@@ -26,9 +28,19 @@ class Dependency:
     standing: str | None
 
     @property
-    def is_on_its_way(self) -> bool:
-        """Whether its own export was approved and is not over."""
-        return self.sync_state in (SyncState.PENDING, SyncState.IN_FLIGHT, SyncState.WAITING)
+    def may_be_referred_to(self) -> bool:
+        """Whether a record that refers to it may be approved: it is linked, or was approved and does not wait again.
+
+        Of one that failed the connector service waits for the success (contract, section 4).
+        """
+        if self.linked or self.sync_state in OPEN:
+            return True
+        return self.item_id is None and self.sync_state in (SyncState.FAILED, SyncState.SUCCEEDED)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether what refers to it will wait until somebody resyncs it."""
+        return not self.linked and self.sync_state is SyncState.FAILED
 
 
 async def dependencies(
@@ -73,12 +85,47 @@ async def take_places(connection: Connection, tenant_id: str, count: int) -> lis
     return list(range(last - count + 1, last + 1))
 
 
-async def add_sync(
-    connection: Connection, approved: SyncApproved, *, sides: Sides, label: str, approval_id: str | None
-) -> None:
-    """Remember an approved movement."""
-    await connection.execute(
-        QUERIES["insert_sync"],
+@dataclass(frozen=True, kw_only=True)
+class NewSync:
+    """An approved movement, with what the reviewer saw."""
+
+    approved: SyncApproved
+    sides: Sides
+    label: str
+    approval_id: str | None
+
+
+async def sides(connection: Connection, tenant_id: str, moves: Sequence[Movement]) -> list[Sides]:
+    """What both sides hold now, for each movement."""
+    ours = await _held(connection, tenant_id, "app_contents", [(one.kind, one.app_id) for one in moves])
+    theirs = await _held(
+        connection, tenant_id, "quickbooks_contents", [(one.kind, one.quickbooks_id) for one in moves]
+    )
+    return [
+        Sides(app=ours.get((one.kind, one.app_id)), quickbooks=theirs.get((one.kind, one.quickbooks_id)))
+        for one in moves
+    ]
+
+
+async def _held(
+    connection: Connection, tenant_id: str, query: str, records: Sequence[tuple[Kind, str | None]]
+) -> dict[tuple[Kind, str | None], str]:
+    wanted = [(kind, one) for kind, one in dict.fromkeys(records) if one is not None]
+    if not wanted:
+        return {}
+    kinds, ids = [kind.value for kind, _ in wanted], [one for _, one in wanted]
+    rows = await connection.fetch(QUERIES[query], tenant_id, kinds, ids)
+    return {(Kind(row["kind"]), row["id"]): digest(row["entity"], deleted=row["deleted"]) for row in rows}
+
+
+async def add_syncs(connection: Connection, rows: Sequence[NewSync]) -> None:
+    """Remember approved movements."""
+    await connection.executemany(QUERIES["insert_sync"], [_values(row) for row in rows])
+
+
+def _values(row: NewSync) -> tuple[Any, ...]:
+    approved = row.approved
+    return (
         approved.tenant,
         approved.sync_id,
         approved.entity_seq,
@@ -91,10 +138,10 @@ async def add_sync(
         list(approved.fields),
         approved.base_version,
         [[one.kind.value, one.app_id] for one in approved.depends_on],
-        sides.app,
-        sides.quickbooks,
-        label,
-        approval_id,
+        row.sides.app,
+        row.sides.quickbooks,
+        row.label,
+        row.approval_id,
         approved.resync_of,
         approved.approved_by,
         approved.approved_at,

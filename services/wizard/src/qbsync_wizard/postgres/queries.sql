@@ -228,6 +228,18 @@ on conflict (tenant_id, sync_id) do update
  where s.version < excluded.version
 returning approval_id, app_id, quickbooks_id;
 
+-- name: app_contents
+-- What the app holds of these records.
+select e.kind, e.app_id as id, e.entity, e.deleted
+  from app_entity e join unnest($2::text[], $3::text[]) w(kind, id) on w.kind = e.kind and w.id = e.app_id
+ where e.tenant_id = $1;
+
+-- name: quickbooks_contents
+-- What QuickBooks holds of these records.
+select e.kind, e.quickbooks_id as id, e.entity, e.deleted
+  from quickbooks_entity e join unnest($2::text[], $3::text[]) w(kind, id) on w.kind = e.kind and w.id = e.quickbooks_id
+ where e.tenant_id = $1;
+
 -- name: mark_resynced
 -- The failed sync was answered: it no longer keeps its entity from review.
 update sync set resynced = true where tenant_id = $1 and sync_id = $2;

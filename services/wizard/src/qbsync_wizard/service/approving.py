@@ -6,14 +6,13 @@ from datetime import timedelta
 
 from qbsync_shared.ids import EntityKey
 from qbsync_shared.messages import Dependency, SyncApproved
-from qbsync_shared.messaging import publish
+from qbsync_shared.messaging.outbox import publish_many
 from qbsync_wizard.domain.approving import Movement, Need, movement
 from qbsync_wizard.domain.evaluating import Item
 from qbsync_wizard.domain.records import REMOVALS, Standing
 from qbsync_wizard.domain.showing import summarise
 from qbsync_wizard.postgres import approvals, items
 from qbsync_wizard.postgres import repository as store
-from qbsync_wizard.postgres.approvals import Sides
 from qbsync_wizard.postgres.items import ItemRow, Scope
 from qbsync_wizard.service.context import Lane
 
@@ -82,10 +81,9 @@ async def approve_rows(
     for item_id, missing in needs.items():
         result.blocked.append(Blocked(id=item_id, needs=missing))
         del moves[item_id]
-    places = await approvals.take_places(lane.connection, lane.id, len(moves)) if moves else []
-    for (row, item, moved), place in zip(moves.values(), places, strict=True):
-        await _approve(lane, item, moved, who, place=place, label=row.label)
     if moves:
+        labelled = [(item, moved, row.label) for row, item, moved in moves.values()]
+        await _approve(lane, labelled, who)
         await lane.connection.execute(store.QUERIES["delete_items"], lane.id, list(moves))
     result.approved = len(moves)
     return result
@@ -100,7 +98,7 @@ async def unmet(
     """
     wanted = [key for moved in moves.values() for key in moved.depends_on]
     standings = await approvals.dependencies(lane.connection, lane.id, wanted)
-    ready = {key for key, one in standings.items() if one.linked or one.is_on_its_way} | also
+    ready = {key for key, one in standings.items() if one.may_be_referred_to} | also
     found: dict[str, tuple[Need, ...]] = {}
     while True:
         going = {
@@ -123,27 +121,33 @@ async def unmet(
 
 def _need(dependency: approvals.Dependency) -> Need:
     name = f"{dependency.key.kind.label} {dependency.label}"
-    if dependency.sync_state is not None and dependency.item_id is None and dependency.known:
-        text = f"It needs {name}, which is not in QuickBooks: its sync failed. Resync that one first."
-        return Need(code="QS-WAITS-FOR", message=text, dependency=dependency.key)
     if dependency.item_id is not None:
         return Need(code="dependency", message=f"It needs {name}. Check both.", dependency=dependency.key)
     text = f"It refers to {name}, which the app has not handed over. Save that record in the app."
     return Need(code="QS-REFERENCE-UNKNOWN", message=text, dependency=dependency.key)
 
 
-async def _approve(
-    lane: Lane,
-    item: Item,
-    moved: Movement,
-    who: Who,
-    *,
-    place: int,
-    label: str,
-) -> SyncApproved:
+async def _approve(lane: Lane, moves: Sequence[tuple[Item, Movement, str]], who: Who) -> None:
+    """Write and publish approved movements, each with the label of its row, in their order."""
+    places = await approvals.take_places(lane.connection, lane.id, len(moves))
+    sides = await approvals.sides(lane.connection, lane.id, [moved for _, moved, _ in moves])
+    rows = [
+        approvals.NewSync(
+            approved=_message(lane, item, moved, who, place=place),
+            sides=side,
+            label=label,
+            approval_id=who.approval_id,
+        )
+        for (item, moved, label), place, side in zip(moves, places, sides, strict=True)
+    ]
+    await approvals.add_syncs(lane.connection, rows)
+    await publish_many(lane.connection, [row.approved for row in rows])
+
+
+def _message(lane: Lane, item: Item, moved: Movement, who: Who, *, place: int) -> SyncApproved:
     now = lane.now()
     hold = timedelta(seconds=lane.tenant.hold_seconds)
-    approved = SyncApproved(
+    return SyncApproved(
         **lane.stamp(),
         edition=lane.tenant.edition,
         sync_id=lane.make_id(),
@@ -162,27 +166,11 @@ async def _approve(
         approved_by=who.by,
         approved_at=now,
     )
-    sides = await _sides(lane, moved)
-    await approvals.add_sync(lane.connection, approved, sides=sides, label=label, approval_id=who.approval_id)
-    await publish(lane.connection, approved)
-    return approved
 
 
-async def _sides(lane: Lane, moved: Movement) -> Sides:
-    app = quickbooks = None
-    if moved.app_id is not None:
-        app = await store.get_app(lane.connection, lane.id, moved.kind, moved.app_id)
-    if moved.quickbooks_id is not None:
-        quickbooks = await store.get_quickbooks(lane.connection, lane.id, moved.kind, moved.quickbooks_id)
-    return Sides(app=app.digest if app else None, quickbooks=quickbooks.digest if quickbooks else None)
-
-
-async def move_now(lane: Lane, item: Item, moved: Movement, *, by: str) -> SyncApproved:
+async def move_now(lane: Lane, item: Item, moved: Movement, *, by: str) -> None:
     """Approve one movement outside a click, as Resync does."""
-    place = (await approvals.take_places(lane.connection, lane.id, 1))[0]
-    who = Who(by=by, approval_id=None)
-    label = summarise(item).label
-    return await _approve(lane, item, moved, who, place=place, label=label)
+    await _approve(lane, [(item, moved, summarise(item).label)], Who(by=by, approval_id=None))
 
 
 async def set_aside(lane: Lane, scope: Scope, unchecked: str, who: Who) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 from qbsync_shared.kinds import Edition, Plan
 from qbsync_shared.messages import CompanyChanged, Mapping, TenantConfigured, TenantDeleted
 from qbsync_shared.messaging import publish
+from qbsync_shared.messaging.outbox import erase_tenant
 from qbsync_shared.postgres import Connection
 from qbsync_wizard.domain.tenants import Tenant
 from qbsync_wizard.errors import RefusedError
@@ -25,9 +26,6 @@ ERASED = (
     "match_key",
     "quickbooks_entity",
     "app_entity",
-    "outbox",
-    "inbox",
-    "dead_letter",
 )
 
 
@@ -134,6 +132,7 @@ async def delete(connection: Connection, context: Context, tenant_id: str) -> No
     await enter(connection, context, tenant_id)
     for table in ERASED:
         await connection.execute(f"delete from {table} where tenant_id = $1", tenant_id)  # noqa: S608 - fixed names
+    await erase_tenant(connection, tenant_id)
     version: int = await connection.fetchval(store.QUERIES["bury_tenant"], tenant_id)
     await publish(connection, TenantDeleted(**context.stamp(tenant_id), version=version))
 

@@ -144,15 +144,22 @@ def _row(stored: ItemRow, standings: Mapping[EntityKey, Dependency], unchecked: 
     open_needs = tuple(
         standings[key]
         for key in depends_on(item)
-        if key in standings and not standings[key].linked and not standings[key].is_on_its_way
+        if key in standings and not standings[key].may_be_referred_to
     )
     stuck = next((need for need in open_needs if need.standing != Standing.WAITING), None)
+    failed = next(
+        (one for one in (standings.get(key) for key in depends_on(item)) if one and one.has_failed), None
+    )
     disabled = item.needs_choice or bool(item.problems) or stuck is not None
     note, tone = "", "warn"
     if item.problems:
         note, tone = item.problems[0].text, "bad"
     elif stuck is not None:
         note, tone = _stuck(stuck)
+    elif failed is not None:
+        note = (
+            f"It needs {failed.key.kind.label} {failed.label}, whose sync failed, and will wait for that one."
+        )
     elif changed:
         note, tone = "It changed after you opened the page, so it was not sent. Look at it again.", "info"
     return Row(
@@ -180,8 +187,6 @@ def _stuck(need: Dependency) -> tuple[str, str]:
     name = f"{need.key.kind.label} {need.label}"
     if need.standing is not None:
         return f"It needs {name}, which {_ASIDE[Standing(need.standing)]}.", "warn"
-    if need.known:
-        return f"It needs {name}, whose sync failed. Resync that one under Unsynced Entities first.", "bad"
     return f"It refers to {name}, which the app has not handed over yet.", "bad"
 
 
