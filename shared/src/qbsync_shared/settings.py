@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from qbsync_shared.kinds import Plan
 
 PREFIX = "QBSYNC_"
 S = TypeVar("S", bound="ServiceSettings")
@@ -128,11 +130,24 @@ class ServiceSettings(BaseSettings):
     jwt_jwks_url: WebUrl | None = None
     encryption_keys: EncryptionKeys | None = None
     """One or more 32-byte keys in URL-safe base64, separated by commas: the first encrypts, all decrypt."""
+    desktop_plans: Annotated[tuple[Plan, ...], NoDecode] = (Plan.PLUS, Plan.PREMIER)
+    """Plans that include QuickBooks Desktop, separated by commas."""
+    app_name: str = Field(default="the app", min_length=1, max_length=60)
+    """What users call the operator's product."""
+    app_record_url: str | None = None
+    """Where a record of the app opens: ``https://app.example/{tenant}/{kind}/{app_id}``."""
+    sign_in_url: str | None = None
+    """Where a visitor without a session is sent."""
     log_format: Literal["console", "json"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     file_problems: tuple[str, ...] = Field(default=(), exclude=True, repr=False)
+
+    @field_validator("desktop_plans", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _tokens_can_be_checked(self) -> Self:

@@ -16,9 +16,3 @@ class LogSettings(ServiceSettings):
     gateway_url: WebUrl = Field(default_factory=_own)
     worker_url: WebUrl = Field(default_factory=_own)
     log_url: WebUrl = Field(default_factory=_own)
-    app_name: str = Field(default="the app", min_length=1, max_length=60)
-    """What users call the operator's product."""
-    app_record_url: str | None = None
-    """Where a record of the app opens: ``https://app.example/{tenant}/{kind}/{app_id}``."""
-    sign_in_url: str | None = None
-    """Where a visitor without a session is sent."""

@@ -129,7 +129,12 @@ def make_routers(
 def make_pages(settings: GatewaySettings, clock: Clock) -> Pages:
     """The renderer of the gateway's templates."""
     return Pages(
-        SERVICE, settings, extra_templates="qbsync_qbwc_gateway.web", clock=clock, app_name=settings.app_name
+        SERVICE,
+        settings,
+        extra_templates="qbsync_qbwc_gateway.web",
+        clock=clock,
+        app_name=settings.app_name,
+        sign_in_url=settings.sign_in_url,
     )
 
 

@@ -1,12 +1,9 @@
 """The gateway's settings."""
 
 import uuid
-from typing import Annotated
 
-from pydantic import Field, field_validator
-from pydantic_settings import NoDecode
+from pydantic import Field
 
-from qbsync_shared.kinds import Plan
 from qbsync_shared.settings import ServiceSettings, WebUrl
 
 _OWNERS = uuid.UUID("7f3c2d52-6f2b-5d7c-9a53-0d1d3f6f7b11")
@@ -23,21 +20,12 @@ class GatewaySettings(ServiceSettings):
     gateway_url: WebUrl = Field(default_factory=_own)
     worker_url: WebUrl = Field(default_factory=_own)
     log_url: WebUrl = Field(default_factory=_own)
-    app_name: str = Field(default="the app", min_length=1, max_length=60)
-    """What the operator's product is called on the pages and in the Web Connector."""
-    desktop_plans: Annotated[tuple[Plan, ...], NoDecode] = (Plan.PLUS, Plan.PREMIER)
-    """Plans that include QuickBooks Desktop, separated by commas."""
     read_every_seconds: int = Field(default=60, ge=0, le=86_400)
     """How often QuickBooks is opened only to see what changed in it; a run with work reads as well."""
     session_idle_minutes: int = Field(default=30, ge=1, le=1_440)
     """A run that is silent for so long is over; what it had in flight is in doubt until the next run."""
     keep_sets_days: int = Field(default=30, ge=1, le=365)
     """How long message sets whose outcome is known are kept for support."""
-
-    @field_validator("desktop_plans", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
     @property
     def owner_id(self) -> str:
