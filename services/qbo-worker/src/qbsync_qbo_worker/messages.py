@@ -6,6 +6,7 @@ from qbsync_qbo_worker.postgres.calls import QUERIES
 from qbsync_shared.connector import LinkKeeper, WorkQueue, tenants
 from qbsync_shared.kinds import Edition
 from qbsync_shared.messages import (
+    BadgeChanged,
     Cancel,
     ClearId,
     EntityApplied,
@@ -54,6 +55,7 @@ def subscriptions(queue: WorkQueue, links: LinkKeeper) -> list[Subscription[Any]
     return [
         listen(TENANTS, "wizard", TenantConfigured, tenant_configured),
         listen(TENANTS, "wizard", TenantDeleted, tenant_deleted),
+        listen(EVENTS, "wizard", BadgeChanged, tenants.badge_changed),
         listen(EVENTS, "online", SyncApproved, queue.accept),
         listen(EVENTS, "app", EntityApplied, links.applied),
         listen(EVENTS, "app", EntityRejected, links.rejected),

@@ -34,6 +34,7 @@ def subscriptions(queue: WorkQueue, keeper: LinkKeeper, connectors: Connectors) 
         _from(EVENTS, "app", said.EntityRejected, keeper.rejected),
         _from(TENANTS, "wizard", said.TenantConfigured, tenants.configured),
         _from(TENANTS, "wizard", said.TenantDeleted, _deleted),
+        _from(EVENTS, "wizard", said.BadgeChanged, tenants.badge_changed),
     ]
 
 

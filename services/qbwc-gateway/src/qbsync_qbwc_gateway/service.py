@@ -87,6 +87,11 @@ class Connectors:
         async with self._database.tenant(tenant_id) as connection:
             return await tenants.get(connection, tenant_id)
 
+    async def waiting(self, tenant_id: str) -> int:
+        """How many review items wait in the Sync Wizard."""
+        async with self._database.tenant(tenant_id) as connection:
+            return await tenants.waiting_items(connection, tenant_id)
+
     async def create(self, tenant_id: str, *, by: str) -> Access:
         """Make the connector user, or give it a new password; ids and user name stay.
 

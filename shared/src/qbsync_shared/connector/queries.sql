@@ -286,6 +286,20 @@ returning *
 -- One tenant.
 select * from tenant where tenant_id = $1
 
+-- name: put_badge
+-- How many review items wait; only a higher version counts.
+insert into badge (tenant_id, version, waiting) values ($1, $2, $3)
+on conflict (tenant_id) do update set version = excluded.version, waiting = excluded.waiting
+ where badge.version < excluded.version
+
+-- name: get_badge
+-- How many review items wait.
+select waiting from badge where tenant_id = $1
+
+-- name: erase_badge
+-- Forget a tenant: its badge.
+delete from badge where tenant_id = $1
+
 -- name: put_binding
 -- Bind the tenant to its company, if it has none; fails where another tenant has it.
 insert into binding (tenant_id, company_id) values ($1, $2)

@@ -13,6 +13,13 @@ create table tenant (
     mappings  jsonb   not null default '[]'
 );
 
+-- How many review items wait, for the navigation of the connection page.
+create table badge (
+    tenant_id text primary key,
+    version   bigint  not null,
+    waiting   integer not null
+);
+
 -- One company belongs to at most one tenant.
 create table binding (
     tenant_id  text primary key,
@@ -106,6 +113,7 @@ create table seen_entity (
 );
 
 alter table tenant enable row level security;
+alter table badge enable row level security;
 alter table binding enable row level security;
 alter table work_lane enable row level security;
 alter table pause enable row level security;
@@ -114,6 +122,7 @@ alter table link enable row level security;
 alter table seen_entity enable row level security;
 
 create policy own_tenant on tenant using (tenant_id = current_setting('qbsync.tenant', true) or current_setting('qbsync.tenant', true) = '*');
+create policy own_tenant on badge using (tenant_id = current_setting('qbsync.tenant', true) or current_setting('qbsync.tenant', true) = '*');
 create policy own_tenant on binding using (tenant_id = current_setting('qbsync.tenant', true) or current_setting('qbsync.tenant', true) = '*');
 create policy own_tenant on work_lane using (tenant_id = current_setting('qbsync.tenant', true) or current_setting('qbsync.tenant', true) = '*');
 create policy own_tenant on pause using (tenant_id = current_setting('qbsync.tenant', true) or current_setting('qbsync.tenant', true) = '*');

@@ -7,7 +7,7 @@ import asyncpg
 
 from qbsync_shared.connector.repository import QUERIES
 from qbsync_shared.kinds import Edition, Plan
-from qbsync_shared.messages import TenantConfigured, TenantDeleted
+from qbsync_shared.messages import BadgeChanged, TenantConfigured, TenantDeleted
 from qbsync_shared.postgres import Connection
 
 
@@ -47,6 +47,7 @@ async def deleted(connection: Connection, message: TenantDeleted) -> None:
         "erase_links",
         "erase_seen",
         "erase_binding",
+        "erase_badge",
         "erase_pauses",
         "erase_lane",
         "erase_row",
@@ -69,6 +70,17 @@ async def get(connection: Connection, tenant_id: str) -> Tenant | None:
         settings=row["settings"],
         mappings=row["mappings"],
     )
+
+
+async def badge_changed(connection: Connection, message: BadgeChanged) -> None:
+    """Keep the count for the navigation; only a higher version counts."""
+    await connection.execute(QUERIES["put_badge"], message.tenant, message.version, message.waiting)
+
+
+async def waiting_items(connection: Connection, tenant_id: str) -> int:
+    """How many review items wait in the Sync Wizard, as far as was told."""
+    count: int | None = await connection.fetchval(QUERIES["get_badge"], tenant_id)
+    return count or 0
 
 
 async def company_of(connection: Connection, tenant_id: str) -> str | None:

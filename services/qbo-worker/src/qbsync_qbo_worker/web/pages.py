@@ -31,11 +31,13 @@ def page_routes(*, database: Database, connecting: Connecting, pages: Pages) -> 
                 raise problems.unknown_tenant()
             row = await store.get(connection, tenant)
             open_work = await listing.count_unfinished(connection, tenant)
+            waiting = await tenants.waiting_items(connection, tenant)
         asked = ask == "disconnect" and row is not None
         page = Page(
             title="QuickBooks Online",
             tenant=TenantView(known.id, known.name, known.edition),
             current="connections",
+            waiting=waiting,
             strip=strip_of(row, f"/connect/{tenant}"),
             modal=asked,
         )

@@ -49,6 +49,7 @@ class Site:
             title="QuickBooks Desktop",
             tenant=TenantView(tenant.id, tenant.name, tenant.edition),
             current="connections",
+            waiting=await self.connectors.waiting(tenant.id),
             strip=strip_of(health, tenant, now=self.pages.now(), zone=zone),
             modal=bool(asked),
             zone=zone,
