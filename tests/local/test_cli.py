@@ -293,3 +293,50 @@ def test_serve_knows_its_services(tmp_path):
     result = CliRunner().invoke(app, ["serve", "nonsense"])
     assert result.exit_code == 1
     assert "qbwc-gateway" in result.stderr
+
+
+UNSYNCED = "/api/v1/tenants/oak/unsynced"
+ENTRY = {
+    "sync_id": "s-1", "unsynced": "needs_you", "kind": "customer", "label": "Oak & Sons", "code": "3100",
+    "message": "The name is already in use.", "guidance": {"cause": "The name is taken.", "steps": ["Look.", "Rename."]},
+}  # fmt: skip
+
+
+def test_unsynced_says_what_to_do_and_folds_nothing_into_a_pipe(qbsync, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    answers = {("GET", "log", UNSYNCED): [ENTRY]}
+    assert json.loads(qbsync("unsynced", "oak", "--json", answers=answers).stdout) == [ENTRY]
+    _, row = qbsync("unsynced", "oak", "--code", "3100", answers=answers).stdout.splitlines()
+    assert "The name is taken. 1. Look. 2. Rename." in row
+
+
+def test_resync_and_clear_id_ask_for_what_was_named(qbsync):
+    done = {"asked": ["s-1"], "already": [], "refused": [], "remaining": 0}
+    answers = {("POST", "log", f"{UNSYNCED}/resync"): done, ("POST", "log", f"{UNSYNCED}/clear-id"): done}
+    result = qbsync("resync", "oak", "--id", "s-1", "--json", answers=answers)
+    assert json.loads(result.requests[-1].content) == {"sync_ids": ["s-1"], "why": ""}
+    result = qbsync(
+        "clear-id", "oak", "--all", "--code", "3120", "--resync", "--why", "gone", answers=answers
+    )
+    assert "1 asked for" in result.stdout
+    assert json.loads(result.requests[-1].content) == {
+        "all_matching": {"code": "3120"}, "resync": True, "why": "gone"
+    }  # fmt: skip
+
+
+def test_resync_wants_to_know_which_and_tells_refusals(qbsync):
+    nothing = qbsync("resync", "oak")
+    assert (nothing.exit_code, nothing.requests) == (1, [])
+    assert "--all" in nothing.stderr
+    why = {"sync_id": "s-1", "code": "in-doubt", "reason": "Its outcome is not known yet."}
+    refused = {"asked": [], "already": [], "refused": [why], "remaining": 0}
+    result = qbsync("resync", "oak", "--id", "s-1", answers={("POST", "log", f"{UNSYNCED}/resync"): refused})
+    assert result.exit_code == 1
+    assert "Its outcome is not known yet." in result.stdout
+
+
+@pytest.mark.parametrize("command", [["desktop", "run", "oak"], ["online", "connect", "oak"]], ids=" ".join)
+def test_without_a_sandbox_its_commands_say_how_to_start_one(qbsync, command):
+    result = qbsync("sandbox", *command)
+    assert result.exit_code == 1
+    assert "qbsync up --sandbox" in result.stderr

@@ -13,6 +13,9 @@ COMMANDS = {
     "tenant": "tenants:tenant_app",
     "connector": "tenants:connector_app",
     "approve": "review:approve",
+    "unsynced": "unsynced:unsynced",
+    "resync": "unsynced:resync",
+    "clear-id": "unsynced:clear_id",
     "audit": "audit:audit",
     "token": "access:token",
     "serve": "access:serve",
@@ -21,6 +24,7 @@ COMMANDS = {
     "replay": "messages:replay",
     "dlq": "messages:dead_letters",
     "check-settings": "access:check_settings",
+    "sandbox": "sandbox:sandbox_app",
 }
 
 

@@ -8,6 +8,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+UNFOLDED = 5_000
+"""Characters of a line that nobody looks at in a terminal."""
+
+
+def _console() -> Console:
+    """As wide as the terminal; into a file or a pipe nothing is folded, so that every value can be found by its line."""
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=UNFOLDED)
+
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
@@ -34,7 +43,7 @@ def print_rows(
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(cell(row.get(column)) for column in columns))
-    Console(highlight=False, markup=False).print(table)
+    _console().print(table)
 
 
 def print_item(item: Mapping[str, Any], *, as_json: bool) -> None:
@@ -47,7 +56,7 @@ def print_item(item: Mapping[str, Any], *, as_json: bool) -> None:
     table.add_column(overflow="fold")
     for name, value in item.items():
         table.add_row(name.replace("_", " "), cell(value))
-    Console(highlight=False, markup=False).print(table)
+    _console().print(table)
 
 
 def cell(value: Any) -> str:
