@@ -111,38 +111,28 @@ def approvals(office: Office) -> list[Json]:
     return found
 
 
-def links(office: Office) -> dict[str, str]:
-    """App id -> QuickBooks id, as the connector service has it."""
-    service = {"desktop": "qbwc-gateway", "online": "qbo-worker"}[office.edition]
-    found = office.system.call("GET", service, f"{office.api}/links", limit=1000)["items"]
-    assert len({one["app_id"] for one in found}) == len(found)
-    return {one["app_id"]: one["quickbooks_id"] for one in found}
-
-
 def compare_books(office: Office, before: int) -> None:
     """Each approved record is in QuickBooks once, the links lead to it, and all agree on one outcome per approval."""
     assert written(office) - before == RECORDS
-    linked = links(office)
+    linked = office.links()
     assert len(linked) == len(set(linked.values())) == RECORDS
+    own_id = {"desktop": "id", "online": "Id"}[office.edition]
     held = {
-        found[_id_key(office)]: found
-        for what in ("customers", "items", "invoices")
-        for found in office.books(what)
+        (kind, found[own_id]): found
+        for kind in ("customer", "item", "invoice")
+        for found in office.books(f"{kind}s")
     }
     for record in two_hundred("any"):
         _compare(office, record, held[linked[record["app_id"]]], linked)
     approved = {one["sync_id"] for one in approvals(office)}
     logged = Counter(one["sync_id"] for one in office.syncs())
     assert logged == dict.fromkeys(approved, 1)
-    ours = [one for one in office.review() if one["app_id"] or one["quickbooks_id"] in linked.values()]
+    ids = set(linked.values())
+    ours = [one for one in office.review() if one["app_id"] or (one["kind"], one["quickbooks_id"]) in ids]
     assert ours == [], "own writes came back as changes"
 
 
-def _id_key(office: Office) -> str:
-    return {"desktop": "id", "online": "Id"}[office.edition]
-
-
-def _compare(office: Office, record: Json, found: Json, linked: dict[str, str]) -> None:
+def _compare(office: Office, record: Json, found: Json, linked: dict[str, tuple[str, str]]) -> None:
     """One record of the app beside the one that its link leads to."""
     if office.edition == "desktop":
         name, content = found["full_name"] or found["ref_number"], found["content"]
@@ -152,7 +142,7 @@ def _compare(office: Office, record: Json, found: Json, linked: dict[str, str]) 
         refs = content.get("CustomerRef", {}).get("value")
     assert name == record.get("name", record.get("number"))
     if record["kind"] == "invoice":
-        assert refs == linked[record["customer"]["app_id"]]
+        assert refs == linked[record["customer"]["app_id"]][1]
         assert "237.5" in str(_total(content))
 
 

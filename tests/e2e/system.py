@@ -21,6 +21,10 @@ Json = dict[str, Any]
 R = TypeVar("R")
 
 COMMAND = Path(sys.executable).with_name("qbsync")
+QBXML = (
+    '<?xml version="1.0"?><?qbxml version="16.0"?>'
+    '<QBXML><QBXMLMsgsRq onError="stopOnError">{}</QBXMLMsgsRq></QBXML>'
+)
 START_SECONDS = 120.0
 SETTLE_SECONDS = 60.0
 
@@ -302,6 +306,25 @@ class Office:
             "items"
         ]
         return online
+
+    def links(self) -> dict[str, tuple[str, str]]:
+        """App id -> kind and QuickBooks id, as the connector service has it."""
+        service = {"desktop": "qbwc-gateway", "online": "qbo-worker"}[self.edition]
+        found = self.system.call("GET", service, f"{self.api}/links", limit=1000)["items"]
+        assert len({one["app_id"] for one in found}) == len(found)
+        return {one["app_id"]: (one["kind"], one["quickbooks_id"]) for one in found}
+
+    def delete_by_hand(self, kind: str, quickbooks_id: str) -> None:
+        """Somebody deletes a transaction in QuickBooks itself."""
+        if self.edition == "online":
+            path = f"/control/companies/{self.realm}/{kind}"
+            self.system.call("POST", "online", path, {"action": "delete", "id": quickbooks_id})
+            return
+        request = f"<TxnDelRq><TxnDelType>{kind}</TxnDelType><TxnID>{quickbooks_id}</TxnID></TxnDelRq>"
+        answer = self.system.http.post(
+            f"{self.system.url('desktop')}/companies/{self.tenant}/qbxml", content=QBXML.format(request)
+        )
+        assert 'statusCode="0"' in answer.text, answer.text
 
 
 def customer(app_id: str, name: str, revision: int = 1, **more: Any) -> Json:
