@@ -1,5 +1,6 @@
 """Tenants: made, configured, deleted."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +48,7 @@ async def configure(
     tenant_id: str,
     wanted: Configuration,
     *,
-    desktop_plans: frozenset[Plan],
+    desktop_plans: Collection[Plan],
 ) -> tuple[Tenant, bool]:
     """Make a tenant or change its settings; returns it and whether it is new. Nothing is published where nothing changed.
 

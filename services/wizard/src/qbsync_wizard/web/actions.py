@@ -27,7 +27,11 @@ MOST_SHOWN = 100
 
 def add(routes: APIRouter, site: Site) -> None:
     """Add them."""
+    _add_selection(routes, site)
+    _add_lists(routes, site)
 
+
+def _add_selection(routes: APIRouter, site: Site) -> None:
     @routes.post("/t/{tenant}/wizard")
     async def approve(request: Request, tenant: TenantId, principal: Approver) -> Response:
         """Approve what is checked; keep or clear the other rows that were shown."""
@@ -60,6 +64,8 @@ def add(routes: APIRouter, site: Site) -> None:
             request, "warnings.html", page=view.frame.page, rows=rows, base=view.frame.base
         )
 
+
+def _add_lists(routes: APIRouter, site: Site) -> None:
     @routes.post("/t/{tenant}/wizard/skip")
     async def skip(request: Request, tenant: TenantId, principal: Approver) -> Response:
         """Never ask about an entity again."""
