@@ -209,3 +209,27 @@ async def test_loops_end_with_the_service():
     await running.wait()
     await background.stop()
     assert ended_loops == [1]
+
+
+async def test_a_loop_that_loses_its_cancellation_is_cancelled_again(monkeypatch):
+    """As ``asyncio.wait_for`` of Python 3.11 loses one that comes together with the result."""
+    monkeypatch.setattr("qbsync_shared.loops.CANCEL_AGAIN_SECONDS", 0.01)
+    lost = []
+    running = asyncio.Event()
+
+    async def forgetful():
+        while True:
+            running.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if lost:
+                    raise
+                lost.append(1)
+
+    background = Background()
+    background.start([forgetful])
+    await running.wait()
+    async with asyncio.timeout(5):
+        await background.stop()
+    assert lost == [1]

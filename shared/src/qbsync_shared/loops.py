@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
 import structlog
 
@@ -14,6 +13,7 @@ Loop = Callable[[], Awaitable[None]]
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 60.0
+CANCEL_AGAIN_SECONDS = 3.0
 
 log = structlog.get_logger()
 
@@ -51,10 +51,13 @@ class Background:
             self._tasks.append(asyncio.create_task(keep_running(loop, name=name), name=name))
 
     async def stop(self) -> None:
-        """Cancel all and wait for their end."""
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        """Cancel all and wait for their end.
+
+        A cancellation can be lost: Python 3.11's ``asyncio.wait_for`` forgets one that arrives together with the
+        result (python/cpython#86296). So it is repeated.
+        """
+        tasks, self._tasks = set(self._tasks), []
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_SECONDS)

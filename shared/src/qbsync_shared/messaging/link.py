@@ -55,9 +55,8 @@ async def wait_reachable(url: str) -> None:
         for server in url.split(","):
             parts = urlsplit(server)
             with suppress(OSError):
-                _, writer = await asyncio.wait_for(
-                    asyncio.open_connection(parts.hostname, parts.port or DEFAULT_PORT), CONNECT_SECONDS
-                )
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    _, writer = await asyncio.open_connection(parts.hostname, parts.port or DEFAULT_PORT)
                 writer.close()
                 with suppress(OSError):
                     await writer.wait_closed()

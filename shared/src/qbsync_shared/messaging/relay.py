@@ -121,7 +121,8 @@ class Relay:
         await self._measure(connection)
         if published < BATCH:
             try:
-                await asyncio.wait_for(self._wake.wait(), self._poll)
+                async with asyncio.timeout(self._poll):
+                    await self._wake.wait()
             except TimeoutError:
                 await connection.execute("select 1")  # a lost connection is a lost lead
 
