@@ -59,9 +59,7 @@ async def test_each_record_arrives_once_whenever_the_worker_is_killed(desk: Desk
             deaths += 1
         await settle(desk, *syncs)
         await client.aclose()
-        assert (
-            len(desk.books("Customer")) == len(desk.books("Item")) == len(desk.books("Invoice")) == moment
-        ), moment
+        assert len(desk.books("Customer")) == len(desk.books("Invoice")) == moment
         if not fate.dead:
             break
     assert 15 < deaths < MOMENTS - 2

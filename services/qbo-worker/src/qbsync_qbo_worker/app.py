@@ -24,7 +24,7 @@ from qbsync_qbo_worker.web.pages import page_routes
 from qbsync_shared.clock import Clock, SystemClock
 from qbsync_shared.connector import LinkKeeper, WorkQueue
 from qbsync_shared.encryption import Keyring
-from qbsync_shared.ids import uuid7_maker
+from qbsync_shared.ids import MakeId, uuid7_maker
 from qbsync_shared.kinds import Edition
 from qbsync_shared.postgres import Database
 from qbsync_shared.service import create_service
@@ -45,11 +45,20 @@ def build(
         clock: the time; the machine's by default.
         transport: how Intuit is reached; over the network by default.
     """
-    clock = clock or SystemClock()
+    url = settings.database_url.get_secret_value()
+    database = Database(url, schema="worker", max_size=settings.database_connections)
+    return assemble(settings, database, clock=clock or SystemClock(), transport=transport)
+
+
+def assemble(
+    settings: WorkerSettings,
+    database: Database,
+    *,
+    clock: Clock,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> FastAPI:
+    """The worker over a database."""
     make_id = uuid7_maker(clock)
-    database = Database(
-        settings.database_url.get_secret_value(), schema="worker", max_size=settings.database_connections
-    )
     keyring = Keyring.parse(settings.encryption_keys.get_secret_value())
     intuit = make_intuit(settings, clock, transport)
     client = QuickBooksClient(
@@ -65,25 +74,7 @@ def build(
         database=database, intuit=intuit, tokens=tokens, keyring=keyring, clock=clock, make_id=make_id
     )
     sender = Sender(database=database, client=client, tokens=tokens, clock=clock)
-    settler = Settler(
-        database=database,
-        queue=queue,
-        links=links,
-        sender=sender,
-        doubts=Doubts(database=database, sender=sender),
-        clock=clock,
-        spread=random.random,
-    )
-    drain = Drain(
-        database=database,
-        queue=queue,
-        sender=sender,
-        settler=settler,
-        clock=clock,
-        make_id=make_id,
-        holder=f"{socket.gethostname()}-{secrets.token_hex(4)}",
-        answer_seconds=settings.qbo_answer_seconds,
-    )
+    drain = make_drain(settings, database, queue, links, sender, clock, make_id)
     reader = Reader(database=database, links=links, sender=sender, clock=clock, make_id=make_id)
     loops = Loops(
         database=database,
@@ -93,7 +84,14 @@ def build(
         clock=clock,
         read_interval=settings.read_interval_seconds,
     )
-    pages = Pages("qbo-worker", settings, extra_templates="qbsync_qbo_worker.web", clock=clock)
+    pages = Pages(
+        "qbo-worker",
+        settings,
+        extra_templates="qbsync_qbo_worker.web",
+        clock=clock,
+        app_name=settings.app_name,
+        sign_in_url=settings.sign_in_url,
+    )
     app = create_service(
         name="qbo-worker",
         settings=settings,
@@ -107,6 +105,37 @@ def build(
     )
     install(app, settings=settings, pages=pages, form_targets=authorisation_origins(settings))
     return app
+
+
+def make_drain(
+    settings: WorkerSettings,
+    database: Database,
+    queue: WorkQueue,
+    links: LinkKeeper,
+    sender: Sender,
+    clock: Clock,
+    make_id: MakeId,
+) -> Drain:
+    """What sends approved work; this process is one holder of leases."""
+    settler = Settler(
+        database=database,
+        queue=queue,
+        links=links,
+        sender=sender,
+        doubts=Doubts(database=database, sender=sender),
+        clock=clock,
+        spread=random.random,
+    )
+    return Drain(
+        database=database,
+        queue=queue,
+        sender=sender,
+        settler=settler,
+        clock=clock,
+        make_id=make_id,
+        holder=f"{socket.gethostname()}-{secrets.token_hex(4)}",
+        answer_seconds=settings.qbo_answer_seconds,
+    )
 
 
 def make_intuit(settings: WorkerSettings, clock: Clock, transport: httpx.AsyncBaseTransport | None) -> Intuit:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from qbsync_qbo_worker.postgres import connections as store
 from qbsync_qbo_worker.service.connecting import Connecting, Refused
 from qbsync_shared.connector import listing, tenants
+from qbsync_shared.ids import TenantId
 from qbsync_shared.messages import ConnectionState
 from qbsync_shared.postgres import Database
 from qbsync_shared.web import Page, Pages, Principal, Role, TenantView, problems, require
@@ -47,21 +48,21 @@ def api_routes(
     work_keys, link_keys = Keyset(int), Keyset(str, str)
 
     @router.get("/api/v1/tenants/{tenant}/connection")
-    async def connection_of(tenant: str, _: Viewer) -> Connection:
+    async def connection_of(tenant: TenantId, _: Viewer) -> Connection:
         async with database.tenant(tenant) as connection:
             await _known(connection, tenant)
             row = await store.get(connection, tenant)
         return describe(row)
 
     @router.delete("/api/v1/tenants/{tenant}/connection", status_code=204)
-    async def disconnect(tenant: str, admin: Admin) -> Response:
+    async def disconnect(tenant: TenantId, admin: Admin) -> Response:
         if not await connecting.disconnect(tenant, by=admin.name):
             raise problems.not_found("connection")
         return Response(status_code=204)
 
     @router.get("/api/v1/tenants/{tenant}/work")
     async def work(
-        tenant: str, _: Viewer, cursor: Cursor = None, limit: Limit = 200
+        tenant: TenantId, _: Viewer, cursor: Cursor = None, limit: Limit = 200
     ) -> Listing[dict[str, Any]]:
         after = work_keys.after(cursor) or (0,)
         async with database.tenant(tenant) as connection:
@@ -71,7 +72,7 @@ def api_routes(
 
     @router.get("/api/v1/tenants/{tenant}/links")
     async def links(
-        tenant: str, _: Viewer, cursor: Cursor = None, limit: Limit = 200
+        tenant: TenantId, _: Viewer, cursor: Cursor = None, limit: Limit = 200
     ) -> Listing[dict[str, Any]]:
         kind, app_id = link_keys.after(cursor) or ("", "")
         async with database.tenant(tenant) as connection:
@@ -97,7 +98,7 @@ def _oauth_routes(
         return pages.render(request, "refused.html", page=page, status=409, refused=refused)
 
     @router.get("/connect/{tenant}")
-    async def connect(request: Request, tenant: str, admin: Admin) -> Response:
+    async def connect(request: Request, tenant: TenantId, admin: Admin) -> Response:
         begun = await connecting.begin(tenant, by=admin.name, next_path=f"/t/{tenant}/online")
         if isinstance(begun, Refused):
             return await refuse(request, begun)
@@ -114,14 +115,7 @@ def _oauth_routes(
         state: str = "",
         code: str = "",
         realmId: str = "",  # noqa: N803 - Intuit's name
-        error: str = "",
     ) -> Response:
-        if error or not (state and code and realmId):
-            told = Refused(
-                title="QuickBooks was not connected",
-                advice="Intuit's page was left without connecting. Nothing was changed; begin again when you like.",
-            )
-            return await refuse(request, told)
         done = await connecting.complete(
             state=state, cookie=request.cookies.get(COOKIE, ""), code=code, realm=realmId
         )

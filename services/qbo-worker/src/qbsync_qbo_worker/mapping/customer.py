@@ -1,4 +1,4 @@
-"""Customer: a top-level Customer of QuickBooks Online."""
+"""Customer: a top-level Customer of QuickBooks Online, which keeps no account number of a customer (2010)."""
 
 from collections.abc import Collection, Mapping
 
@@ -14,7 +14,7 @@ RESOURCE = "Customer"
 def write(entity: Customer, fields: Collection[str], lines: Mapping[str, str], *, creating: bool) -> Json:
     """The properties of the fields that are to be sent."""
     del lines
-    values = {"notes": ("Notes", entity.notes), "account_number": ("AcctNum", entity.account_number)}
+    values = {"notes": ("Notes", entity.notes)}
     payload = (
         contact_out(entity, fields, creating=creating)
         | shipping_out(entity, fields, creating=creating)
@@ -34,7 +34,6 @@ def read(record: Json) -> Json:
             "shipping_address": address_in(record.get("ShipAddr")),
             "terms": reference_in(record.get("SalesTermRef")),
             "tax_code": reference_in(record.get("DefaultTaxCodeRef")),
-            "account_number": record.get("AcctNum"),
             "notes": record.get("Notes"),
         }
     )

@@ -157,7 +157,9 @@ async def connected_tenants(connection: Connection, *, now: datetime) -> list[st
     return [row["tenant_id"] for row in await connection.fetch(QUERIES["connected_tenants"], now)]
 
 
-async def add_authorisation(connection: Connection, state_hash: str, found: Authorisation) -> None:
+async def add_authorisation(
+    connection: Connection, state_hash: str, found: Authorisation, *, now: datetime
+) -> None:
     """Remember what an authorisation must bring back."""
     await connection.execute(
         QUERIES["add_authorisation"],
@@ -167,6 +169,7 @@ async def add_authorisation(connection: Connection, state_hash: str, found: Auth
         found.verifier,
         found.by,
         found.next,
+        now,
     )
 
 

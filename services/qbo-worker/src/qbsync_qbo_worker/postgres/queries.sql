@@ -102,7 +102,8 @@ delete from authorisation where tenant_id = $1
 
 -- name: add_authorisation
 -- Remember what an authorisation must bring back.
-insert into authorisation (state_hash, tenant_id, cookie_hash, verifier, by, next) values ($1, $2, $3, $4, $5, $6)
+insert into authorisation (state_hash, tenant_id, cookie_hash, verifier, by, next, created_at)
+values ($1, $2, $3, $4, $5, $6, $7)
 
 -- name: take_authorisation
 -- Use it, once; one that is older than $2 is worth nothing.

@@ -45,6 +45,10 @@ class Refused:
     tenant: str | None = None
 
 
+class _AnotherCompanyError(Exception):
+    """The tenant has another company, or the company another tenant."""
+
+
 class Connecting:
     """The way in and out of a company."""
 
@@ -97,14 +101,49 @@ class Connecting:
         )
         async with self._database.tenant(tenant) as connection:
             await store.purge_authorisations(connection, before=self._clock.now() - PATIENCE)
-            await store.add_authorisation(connection, _hash(state), found)
+            await store.add_authorisation(connection, _hash(state), found, now=self._clock.now())
         return Begun(url=url, cookie=cookie)
 
     async def complete(self, *, state: str, cookie: str, code: str, realm: str) -> tuple[str, str] | Refused:
         """The browser came back: (tenant, where it wanted to go), or why not.
 
-        ``state`` and the cookie must belong together: a link that somebody else sent is worth nothing.
+        ``state`` and the cookie must belong together: a link that somebody else sent is worth nothing. Both are worth
+        nothing after their first use, whatever comes of it.
         """
+        found = await self._take(state, cookie)
+        if isinstance(found, Refused):
+            return found
+        if not code or not realm:
+            return Refused(
+                title="QuickBooks was not connected",
+                advice="Intuit's page was left without connecting. Nothing was changed; begin again when you like.",
+                tenant=found.tenant,
+            )
+        verifier = self._keyring.decrypt(found.verifier, context=f"worker/verifier/{_hash(state)}")
+        try:
+            tokens = await self._intuit.exchange(code, verifier=verifier)
+        except (OAuthError, IntuitUnavailableError) as error:
+            log.warning("code_exchange_failed", tenant=found.tenant, error=str(error))
+            return Refused(
+                title="Intuit did not confirm the connection",
+                advice="Nothing was changed. Begin again; if it fails again, tell support the time.",
+                tenant=found.tenant,
+            )
+        try:
+            async with self._database.tenant(found.tenant) as connection:
+                await self._connect(connection, found, realm, self._tokens.seal(found.tenant, tokens))
+        except _AnotherCompanyError:
+            log.warning("company_refused", tenant=found.tenant)
+            return Refused(
+                title="This is another company",
+                advice="The tenant is bound to a different QuickBooks company, or the company belongs to another tenant. "
+                "Nothing was changed. Choose the right company, or ask the operator to rebind.",
+                tenant=found.tenant,
+            )
+        log.info("company_connected", tenant=found.tenant)
+        return found.tenant, found.next
+
+    async def _take(self, state: str, cookie: str) -> Authorisation | Refused:
         async with self._database.everyone() as connection:
             not_before = self._clock.now() - PATIENCE
             found = await store.take_authorisation(connection, _hash(state), not_before=not_before)
@@ -112,39 +151,21 @@ class Connecting:
             return Refused(
                 title="This connection attempt is not valid any more",
                 advice="It was used already, took longer than 15 minutes, or began in another browser. Begin again.",
-                tenant=found.tenant if found else None,
             )
-        verifier = self._keyring.decrypt(found.verifier, context=f"worker/verifier/{_hash(state)}")
-        try:
-            tokens = await self._intuit.exchange(code, verifier=verifier)
-        except (OAuthError, IntuitUnavailableError) as error:
-            log.warning("code_exchange_failed", tenant=found.tenant, error=type(error).__name__)
-            return Refused(
-                title="Intuit did not confirm the connection",
-                advice="Nothing was changed. Begin again; if it fails again, tell support the time.",
-                tenant=found.tenant,
-            )
-        sealed = self._tokens.seal(found.tenant, tokens)
+        return found
+
+    async def _connect(
+        self, connection: Connection, found: Authorisation, realm: str, sealed: store.SealedTokens
+    ) -> None:
+        """Bind and keep the tokens, or neither."""
+        if not await tenants.bind(connection, found.tenant, realm):
+            raise _AnotherCompanyError
         now = self._clock.now()
-        async with self._database.tenant(found.tenant) as connection:
-            if not await tenants.bind(connection, found.tenant, realm):
-                return Refused(
-                    title="This is another company",
-                    advice="The tenant is bound to a different QuickBooks company, or the company belongs to another tenant. "
-                    "Nothing was changed. Choose the right company, or ask the operator to rebind.",
-                    tenant=found.tenant,
-                )
-            row = await store.connect(connection, found.tenant, realm, sealed, by=found.by, now=now)
-            if row is None:
-                return Refused(
-                    title="This company belongs to another tenant",
-                    advice="Nothing was changed. Choose the right company, or ask the operator.",
-                    tenant=found.tenant,
-                )
-            await self._tell(connection, row)
-            await self._audit(connection, found.tenant, found.by, "connect")
-        log.info("company_connected", tenant=found.tenant)
-        return found.tenant, found.next
+        row = await store.connect(connection, found.tenant, realm, sealed, by=found.by, now=now)
+        if row is None:
+            raise _AnotherCompanyError
+        await self._tell(connection, row)
+        await self._audit(connection, found.tenant, found.by, "connect")
 
     async def disconnect(self, tenant: str, *, by: str) -> bool:
         """Revoke and forget the tokens; False where there is nothing to end. Approved work stays Pending."""
