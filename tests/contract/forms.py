@@ -9,34 +9,38 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import AwareDatetime, BaseModel
 
-from qbsync_shared.entities.base import Address, Entity, Reference
+from qbsync_shared.entities.base import Entity
 
 COMMON = ("kind", "app_id", "revision")
-_PLAIN: dict[Any, str] = {str: "text", bool: "yes or no", int: "whole number", date: "date", datetime: "moment", AwareDatetime: "moment"}
+_PLAIN: dict[Any, str] = {
+    str: "text",
+    bool: "yes or no",
+    int: "whole number",
+    Decimal: "decimal",
+    date: "date",
+    datetime: "moment",
+    AwareDatetime: "moment",
+    dict: "object",
+}
 
 
 def form_of(annotation: Any) -> str:
     """The form of a value: ``text``, ``decimal``, ``date``, ``reference``, ``list of sales line`` ..."""
-    origin = get_origin(annotation)
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if annotation in _PLAIN or origin in _PLAIN:
+        return _PLAIN.get(annotation) or _PLAIN[origin]
     if origin is Literal:
-        return f"`{get_args(annotation)[0]}`"
-    if origin in (types.UnionType, Union):
-        forms = dict.fromkeys(form_of(member) for member in get_args(annotation) if member is not type(None))
-        return next(iter(forms)) if len(forms) == 1 else "entity"
+        return f"`{inner[0]}`"
     if origin is tuple:
-        return f"list of {form_of(get_args(annotation)[0])}"
-    if annotation in _PLAIN:
-        return _PLAIN[annotation]
-    if annotation is Decimal:
-        return "decimal"
-    if origin is dict:
-        return "object"
-    if hasattr(annotation, "__metadata__"):
-        return form_of(get_args(annotation)[0])
-    if issubclass(annotation, Enum):
-        return "word"
-    assert issubclass(annotation, BaseModel)
-    return {Reference: "reference", Address: "address"}.get(annotation, _words(annotation.__name__))
+        return f"list of {form_of(inner[0])}"
+    if origin in (types.UnionType, Union):
+        forms = {form_of(member) for member in inner if member is not type(None)}
+        return forms.pop() if len(forms) == 1 else "entity"
+    return form_of(inner[0]) if hasattr(annotation, "__metadata__") else _form_of_class(annotation)
+
+
+def _form_of_class(annotation: type) -> str:
+    return "word" if issubclass(annotation, Enum) else _words(annotation.__name__)
 
 
 def _words(name: str) -> str:

@@ -6,22 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from qbsync_local.sandbox.demo_app import events as demo_app
-from qbsync_log.messages import SUBSCRIPTIONS as LOG_SUBSCRIPTIONS
-from qbsync_qbo_worker.messages import subscriptions as worker_subscriptions
-from qbsync_qbwc_gateway.messages import subscriptions as gateway_subscriptions
 from qbsync_shared import asyncapi
-from qbsync_shared.clock import FrozenClock
-from qbsync_shared.connector import LinkKeeper, WorkQueue
-from qbsync_shared.ids import MakeId
-from qbsync_shared.kinds import Edition
 from qbsync_shared.messages import ALL_MESSAGES, CONTRACT_VERSION, Message
-from qbsync_shared.messaging import Subscription
-from qbsync_wizard.messages import subscriptions as wizard_subscriptions
-from qbsync_wizard.service.context import Context
 from tests.contract.asyncapi_rules import breaks, problems, resolve
+from tests.contract.services import built
 from tests.contract.write_asyncapi import FILE
 
 ROOT = Path(__file__).parents[2]
@@ -40,22 +32,13 @@ def _sent_by(name: str) -> set[str]:
     return {message.__name__ for message, flow in asyncapi.FLOWS.items() if name in flow.senders}
 
 
-@pytest.fixture
-def heard(clock: FrozenClock, make_id: MakeId) -> dict[str, list[Subscription[Any]]]:
-    """What each service really subscribes to."""
-
-    def parts(edition: Edition) -> tuple[WorkQueue, LinkKeeper]:
-        return (
-            WorkQueue(edition, clock=clock, make_id=make_id),
-            LinkKeeper(edition, clock=clock, make_id=make_id),
-        )
-
-    return {
-        "wizard": wizard_subscriptions(Context(clock, make_id)),
-        "qbwc-gateway": gateway_subscriptions(*parts(Edition.DESKTOP)),
-        "qbo-worker": worker_subscriptions(*parts(Edition.ONLINE)),
-        "log": list(LOG_SUBSCRIPTIONS),
-    }
+async def _shown(service: str) -> dict[str, Any]:
+    """What a service shows at /docs/asyncapi; its operations that receive are its real subscriptions."""
+    transport = httpx.ASGITransport(app=built(service))
+    async with httpx.AsyncClient(transport=transport, base_url="https://sync.example") as client:
+        answer = await client.get("/docs/asyncapi")
+    shown: dict[str, Any] = answer.json()
+    return shown
 
 
 def test_the_document_keeps_the_rules_of_asyncapi() -> None:
@@ -83,11 +66,18 @@ def test_every_message_has_its_channel_headers_and_fields(message: type[Message]
 
 
 @pytest.mark.parametrize("service", CODE)
-def test_a_service_listens_to_what_the_document_says(
-    heard: dict[str, list[Subscription[Any]]], service: str
-) -> None:
-    described = {message.__name__ for message, flow in asyncapi.FLOWS.items() if service in flow.listeners}
-    assert {one.message.__name__ for one in heard[service]} == described
+async def test_a_service_shows_its_part_and_listens_to_what_the_document_says(service: str) -> None:
+    shown = await _shown(service)
+    assert problems(shown) == []
+    assert shown["channels"] == WHOLE["channels"]
+    heard = {
+        one["channel"]["$ref"].removeprefix("#/channels/")
+        for one in shown["operations"].values()
+        if one["action"] == "receive"
+    }
+    assert heard == {
+        message.__name__ for message, flow in asyncapi.FLOWS.items() if service in flow.listeners
+    }
 
 
 @pytest.mark.parametrize("service", CODE)
@@ -130,19 +120,6 @@ def test_the_demo_app_hears_what_the_document_offers_to_apps() -> None:
     offered = {message for message, flow in asyncapi.FLOWS.items() if "app" in flow.listeners}
     for message in offered:
         assert any(noun == message.noun and verb in (message.verb, "*") for noun, verb in patterns)
-
-
-def test_the_document_of_a_service_has_its_own_operations(
-    heard: dict[str, list[Subscription[Any]]],
-) -> None:
-    for service, subscriptions in heard.items():
-        document = asyncapi.of_service(service, subscriptions)
-        assert problems(document) == []
-        received = {
-            name for name, operation in document["operations"].items() if operation["action"] == "receive"
-        }
-        assert received == {one.durable for one in subscriptions}
-        assert document["channels"] == WHOLE["channels"]
 
 
 def test_money_is_a_string_and_never_a_number() -> None:

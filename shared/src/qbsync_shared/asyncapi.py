@@ -40,7 +40,7 @@ FLOWS: dict[type[Message], Flow] = {
     said.EntityRejected: Flow((APP, WIZARD), CONNECTORS),
     said.TenantConfigured: Flow((WIZARD,), (*CONNECTORS, LOG)),
     said.TenantDeleted: Flow((WIZARD,), (*CONNECTORS, LOG)),
-    said.BadgeChanged: Flow((WIZARD,), (APP, LOG)),
+    said.BadgeChanged: Flow((WIZARD,), (APP, *CONNECTORS, LOG)),
     said.SyncApproved: Flow((WIZARD,), (APP, *CONNECTORS, LOG)),
     said.SyncStarted: _OUTCOME,
     said.SyncWaiting: _OUTCOME,
