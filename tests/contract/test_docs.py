@@ -24,7 +24,7 @@ from qbsync_shared.entities import AnyEntity, Entity, Reference
 from qbsync_shared.kinds import Kind, matrix
 from qbsync_shared.messages import ALL_MESSAGES, Message
 from qbsync_shared.web.auth import needed_roles
-from tests.architecture.tree import ROOT
+from tests.architecture.tree import ROOT, tracked
 from tests.contract.forms import COMMON, fields_of
 from tests.contract.markdown import DOCS, Page, names, page, pages, rows
 from tests.contract.services import built
@@ -257,6 +257,18 @@ def test_the_table_of_codes_is_the_catalogues() -> None:
 @pytest.mark.parametrize("one", BY_NAME)
 def test_codes_named_in_pages_exist(one: Page) -> None:
     assert set(re.findall(r"QS-[A-Z][A-Z-]*[A-Z]", one.text)) <= set(entries("any"))
+
+
+def test_metrics_events_and_columns_named_for_operators_exist() -> None:
+    code = "".join(
+        path.read_text("utf-8")
+        for path in tracked()
+        if path.suffix in {".py", ".sql"} and "src" in path.parts
+    )
+    for name in ("README", "runbook", "online", "desktop"):
+        text = page(f"docs/operator/{name}.md").text
+        for word in re.findall(r"`([a-z]+(?:_[a-z]+)+)`", text):
+            assert word in code or word.removesuffix("_info") in code, f"{name}: {word}"
 
 
 def test_the_index_leads_to_every_page() -> None:
