@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from typer.testing import CliRunner, Result
 
 from qbsync_local import run_file
+from qbsync_local.cli import app
 from qbsync_local.run_file import RunFile
 
 Json = dict[str, Any]
@@ -98,24 +100,25 @@ class System:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def command(
-        self, *arguments: str, given: str | None = None, within: float = 60
-    ) -> "subprocess.CompletedProcess[str]":
-        """Run a `qbsync` command on this system."""
-        return subprocess.run(
-            [COMMAND, *arguments, "--data", self.data],
-            input=given,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=within,
-            check=False,
-        )
+    def command(self, *arguments: str) -> Result:
+        """A `qbsync` command on this system, run in this process: it takes a second to start as one of its own."""
+        return CliRunner().invoke(app, [*arguments, "--data", str(self.data)])
 
     def command_json(self, *arguments: str) -> tuple[int, Any]:
         """Run a command with --json: exit code and what it printed."""
         done = self.command(*arguments, "--json")
-        assert done.stdout, done.stderr
-        return done.returncode, json.loads(done.stdout)
+        assert done.stdout, done.stderr or done.exception
+        return done.exit_code, json.loads(done.stdout)
+
+    def program(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """The same as the installed program."""
+        return subprocess.run(
+            [COMMAND, *arguments, "--data", self.data],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
 
     def ready(self, service: str) -> bool:
         try:
@@ -168,12 +171,13 @@ def _wait_until_up(system: System, process: "subprocess.Popen[bytes]", log: Path
 class Office:
     """One tenant from all sides: its app, its office manager, its QuickBooks."""
 
-    def __init__(self, system: System, tenant: str, edition: str) -> None:
+    def __init__(self, system: System, tenant: str, edition: str, *, tax_rate: str | None = "8.25") -> None:
         self.system = system
         self.tenant = tenant
         self.edition = edition
         self.api = f"/api/v1/tenants/{tenant}"
         self.realm = ""
+        self.tax_rate = tax_rate
 
     # the operator
 
@@ -206,7 +210,8 @@ class Office:
         return answer.json() if answer.status_code == 201 else None
 
     def _connect_online(self) -> None:
-        self.realm = self.system.call("POST", "online", "/control/companies", {"name": self.tenant})["realm"]
+        company = {"name": self.tenant, "tax_rate": self.tax_rate}
+        self.realm = self.system.call("POST", "online", "/control/companies", company)["realm"]
         worker = self.system.url("qbo-worker")
         with httpx.Client(timeout=30, trust_env=False) as browser:
             token = self.system.run.tokens["admin"]
@@ -250,7 +255,7 @@ class Office:
         return answer
 
     def syncs(self, state: str | None = None) -> list[Json]:
-        params = {"state": state} if state else {}
+        params: Json = {"state": state} if state else {}
         found: list[Json] = self.system.call("GET", "log", f"{self.api}/syncs", limit=1000, **params)["items"]
         return found
 

@@ -32,13 +32,13 @@ class Shell:
     def shows(self, *arguments: str) -> str:
         """The same command for people."""
         done = self.system.command(*arguments)
-        assert done.returncode == 0, done.stderr
+        assert done.exit_code == 0, done.stderr
         return done.stdout
 
     def once_it_works(self, *arguments: str) -> Any:
         """A command that may come before the news of a new tenant."""
         done = eventually(
-            lambda: self.system.command(*arguments, "--json"), lambda ended: ended.returncode == 0
+            lambda: self.system.command(*arguments, "--json"), lambda ended: ended.exit_code == 0
         )
         return json.loads(done.stdout)
 
@@ -134,6 +134,12 @@ def test_a_taken_name_is_explained_and_resync_makes_it_good(shell: Shell) -> Non
     assert shell.says("resync", shell.tenant, "--id", entry["sync_id"])["asked"] == [entry["sync_id"]]
     shell.settled(pending=0, succeeded=4, unsynced=0)
     assert shell.says("unsynced", shell.tenant) == []
+
+
+def test_the_installed_program_does_the_same(shell: Shell) -> None:
+    done = shell.system.program("status", "--json")
+    assert done.returncode == 0, done.stderr
+    assert shell.standing() in json.loads(done.stdout)["tenants"]
 
 
 def test_the_audit_proves_it_and_there_are_no_dead_letters(shell: Shell) -> None:
