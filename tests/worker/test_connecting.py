@@ -127,10 +127,9 @@ async def test_disconnecting_revokes_and_forgets_the_tokens(desk: Desk, site: Si
     async with site.api() as program:
         assert (await program.delete(f"/api/v1/tenants/{T}/connection")).status_code == 204
     assert (await state_of(site))["state"] == "revoked"
-    answer = httpx.get(
-        f"{desk.simulator}/v3/company/{desk.realm}/companyinfo/1",
-        headers={"authorization": f"Bearer {access.token}"},
-    )
+    address = f"{desk.simulator}/v3/company/{desk.realm}/companyinfo/1"
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(address, headers={"authorization": f"Bearer {access.token}"})
     assert answer.status_code == 401
     async with desk.database.tenant(T) as connection:
         row = await connection.fetchrow("select access_token, refresh_token from connection")

@@ -48,15 +48,15 @@ CONTACT = {
     "active": st.booleans(),
 }
 customers = st.builds(
-    lambda **given: Customer(**given),
+    Customer,
     **CONTACT,
     account_number=maybe,
     terms=st.none() | entry,
     tax_code=st.none() | entry,
 )
-jobs = st.builds(lambda **given: Job(**given), **CONTACT, customer=entry)
+jobs = st.builds(Job, **CONTACT, customer=entry)
 items = st.builds(
-    lambda **given: Item(**given),
+    Item,
     app_id=st.just("I-1"),
     type=st.sampled_from(["service", "non_inventory", "other_charge", "inventory"]),
     name=words,
@@ -86,7 +86,7 @@ lines = st.builds(
     service_date=st.none() | days,
 )
 invoices = st.builds(
-    lambda **given: Invoice(**given),
+    Invoice,
     app_id=st.just("V-1"),
     number=maybe,
     customer=entry,

@@ -20,7 +20,8 @@ from qbsync_qbo_worker.service.sending import Sender
 from qbsync_qbo_worker.service.settling import Settler
 from qbsync_qbo_worker.service.tokens import Tokens
 from qbsync_qbo_worker.settings import WorkerSettings
-from qbsync_qbo_worker.web.pages import page_routes
+from qbsync_qbo_worker.web.actions import action_routes
+from qbsync_qbo_worker.web.pages import Site, page_routes
 from qbsync_shared.clock import Clock, SystemClock
 from qbsync_shared.connector import LinkKeeper, WorkQueue
 from qbsync_shared.encryption import Keyring
@@ -74,7 +75,9 @@ def assemble(
         database=database, intuit=intuit, tokens=tokens, keyring=keyring, clock=clock, make_id=make_id
     )
     sender = Sender(database=database, client=client, tokens=tokens, clock=clock)
-    drain = make_drain(settings, database, queue, links, sender, clock, make_id)
+    drain = make_drain(
+        settings, database, queue=queue, links=links, sender=sender, clock=clock, make_id=make_id
+    )
     reader = Reader(database=database, links=links, sender=sender, clock=clock, make_id=make_id)
     loops = Loops(
         database=database,
@@ -92,6 +95,7 @@ def assemble(
         app_name=settings.app_name,
         sign_in_url=settings.sign_in_url,
     )
+    site = Site(pages, database, connecting)
     app = create_service(
         name="qbo-worker",
         settings=settings,
@@ -100,7 +104,8 @@ def assemble(
         loops=loops.all(),
         routers=[
             api_routes(database=database, connecting=connecting, on_connected=loops.read_now, pages=pages),
-            page_routes(database=database, connecting=connecting, pages=pages),
+            page_routes(site),
+            action_routes(site),
         ],
     )
     install(app, settings=settings, pages=pages, form_targets=authorisation_origins(settings))
@@ -110,6 +115,7 @@ def assemble(
 def make_drain(
     settings: WorkerSettings,
     database: Database,
+    *,
     queue: WorkQueue,
     links: LinkKeeper,
     sender: Sender,

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 
 from qbsync_qbo_worker.postgres.calls import QUERIES
+from qbsync_shared.connector.repository import QUERIES as QUEUE
 from qbsync_shared.messages import ConnectionState
 from qbsync_shared.postgres import Connection
 
@@ -203,3 +204,35 @@ async def get_cursor(connection: Connection, tenant: str, resource: str) -> date
 async def put_cursor(connection: Connection, tenant: str, resource: str, since: datetime) -> None:
     """It was read up to here."""
     await connection.execute(QUERIES["put_cursor"], tenant, resource, since)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindPause:
+    """A kind (``*`` for all) of which nothing is sent, and who wants it so."""
+
+    kind: str
+    by: str
+    why: str
+
+
+async def pauses(connection: Connection, tenant: str) -> dict[str, KindPause]:
+    """What is paused, by kind."""
+    rows = await connection.fetch(QUEUE["get_pauses"], tenant)
+    return {row["kind"]: KindPause(kind=row["kind"], by=row["by"], why=row["why"]) for row in rows}
+
+
+async def pause_kind(connection: Connection, tenant: str, kind: str, *, by: str) -> None:
+    """Send nothing more of a kind."""
+    await connection.execute(QUEUE["put_pause"], tenant, kind, by, "")
+
+
+async def resume_kind(connection: Connection, tenant: str, kind: str) -> None:
+    """Send it again, at once."""
+    await connection.execute(QUEUE["drop_pause"], tenant, kind)
+    await connection.execute(QUEUE["wake"], tenant)
+
+
+async def doubts(connection: Connection, tenant: str) -> int:
+    """How many syncs are in doubt."""
+    count: int = await connection.fetchval(QUERIES["count_doubts"], tenant)
+    return count

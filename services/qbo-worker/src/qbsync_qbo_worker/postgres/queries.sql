@@ -177,3 +177,8 @@ select since from read_cursor where tenant_id = $1 and resource = $2
 -- It was read up to here.
 insert into read_cursor (tenant_id, resource, since) values ($1, $2, $3)
 on conflict (tenant_id, resource) do update set since = excluded.since
+
+-- name: count_doubts
+-- How many syncs are in doubt.
+select count(*) as doubts from work_item
+ where tenant_id = $1 and state = 'in_flight' and in_doubt_since is not null

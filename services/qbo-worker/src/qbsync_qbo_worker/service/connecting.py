@@ -16,13 +16,15 @@ from qbsync_shared.clock import Clock
 from qbsync_shared.connector import tenants
 from qbsync_shared.encryption import Keyring
 from qbsync_shared.ids import MakeId
-from qbsync_shared.kinds import Edition
+from qbsync_shared.kinds import Edition, Kind
 from qbsync_shared.messages import AuditRecorded, Channel, ConnectionState
 from qbsync_shared.messages.base import stamp
 from qbsync_shared.messaging import publish
 from qbsync_shared.postgres import Connection, Database
 
 log = structlog.get_logger()
+
+PAUSABLE = (ConnectionState.CONNECTED, ConnectionState.PAUSED, ConnectionState.PROBLEM)
 
 PATIENCE = timedelta(minutes=15)
 """How long a person may take on Intuit's page."""
@@ -195,7 +197,7 @@ class Connecting:
         wanted = ConnectionState.PAUSED if paused else ConnectionState.CONNECTED
         async with self._database.tenant(tenant) as connection:
             row = await store.lock(connection, tenant)
-            if row is None or row.state not in (ConnectionState.CONNECTED, ConnectionState.PAUSED):
+            if row is None or row.state not in PAUSABLE:
                 return False
             changed = await store.set_state(
                 connection,
@@ -204,9 +206,20 @@ class Connecting:
                 code="QS-PAUSED" if paused else None,
                 message=f"Paused by {by}." if paused else None,
             )
+            if not paused:
+                await store.resume_kind(connection, tenant, "*")
             await self._tell(connection, changed)
             await self._audit(connection, tenant, by, "pause" if paused else "resume")
         return True
+
+    async def set_kind_paused(self, tenant: str, kind: Kind, *, paused: bool, by: str) -> None:
+        """Send nothing more of one kind, or send it again."""
+        async with self._database.tenant(tenant) as connection:
+            if paused:
+                await store.pause_kind(connection, tenant, kind.value, by=by)
+            else:
+                await store.resume_kind(connection, tenant, kind.value)
+            await self._audit(connection, tenant, by, f"{'pause' if paused else 'resume'} {kind.value}")
 
     async def _tell(self, connection: Connection, row: ConnectionRow) -> None:
         await publish(connection, connection_changed(row, self._make_id(), self._clock.now()))

@@ -1,73 +1,120 @@
 """``/t/{tenant}/online``: how the connection to QuickBooks Online stands, and what an admin can do about it."""
 
+from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import RedirectResponse
-from starlette.requests import Request
-from starlette.responses import Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
+from qbsync_qbo_worker.mapping import MAPPERS
 from qbsync_qbo_worker.postgres import connections as store
-from qbsync_qbo_worker.postgres.connections import ConnectionRow
+from qbsync_qbo_worker.postgres.connections import ConnectionRow, KindPause
 from qbsync_qbo_worker.service.connecting import Connecting
+from qbsync_qbo_worker.web.strip import strip_of
 from qbsync_shared.connector import listing, tenants
+from qbsync_shared.connector.tenants import Tenant
+from qbsync_shared.ids import TenantId
 from qbsync_shared.messages import ConnectionState
 from qbsync_shared.postgres import Database
-from qbsync_shared.web import Fact, Link, Page, Pages, Principal, Role, Strip, TenantView, problems, require
+from qbsync_shared.web import Page, Pages, Principal, Role, TenantView, require
+from qbsync_shared.web.problems import unknown_tenant
 
 Viewer = Annotated[Principal, Depends(require(Role.VIEWER))]
-Admin = Annotated[Principal, Depends(require(Role.ADMIN))]
+SENT_KINDS = tuple(MAPPERS)
 
 
-def page_routes(*, database: Database, connecting: Connecting, pages: Pages) -> APIRouter:
-    """The page and its two forms."""
-    router = APIRouter(include_in_schema=False)
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a tenant stands: its connection, what is paused, what is left to do."""
 
-    @router.get("/t/{tenant}/online")
-    async def show(request: Request, tenant: str, _: Viewer, ask: str = "") -> Response:
-        async with database.tenant(tenant) as connection:
-            known = await tenants.get(connection, tenant)
+    tenant: Tenant
+    row: ConnectionRow | None
+    pauses: dict[str, KindPause]
+    unfinished: int
+    doubts: int
+
+    @property
+    def state(self) -> str:
+        """The connection's state as a word."""
+        return self.row.state.value if self.row else ConnectionState.NONE.value
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing at all is sent."""
+        return self.state == ConnectionState.PAUSED.value or "*" in self.pauses
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the pages need."""
+
+    pages: Pages
+    database: Database
+    connecting: Connecting
+
+    async def standing(self, tenant_id: str) -> Standing:
+        """How the tenant stands. Raises the same 404 as for somebody else's."""
+        async with self.database.tenant(tenant_id) as connection:
+            known = await tenants.get(connection, tenant_id)
             if known is None:
-                raise problems.unknown_tenant()
-            row = await store.get(connection, tenant)
-            open_work = await listing.count_unfinished(connection, tenant)
-            waiting = await tenants.waiting_items(connection, tenant)
-        asked = ask == "disconnect" and row is not None
+                raise unknown_tenant()
+            return Standing(
+                tenant=known,
+                row=await store.get(connection, tenant_id),
+                pauses=await store.pauses(connection, tenant_id),
+                unfinished=await listing.count_unfinished(connection, tenant_id),
+                doubts=await store.doubts(connection, tenant_id),
+            )
+
+    async def show(self, request: Request, tenant_id: str, ask: str = "") -> Response:
+        """The page."""
+        standing = await self.standing(tenant_id)
+        known, zone = standing.tenant, zone_of(standing.tenant)
+        asked = ask == "disconnect" and standing.state not in ("none", "revoked")
+        strip = strip_of(
+            standing.row,
+            connect=f"/connect/{known.id}",
+            now=self.pages.now(),
+            zone=zone,
+            paused=standing.paused,
+        )
         page = Page(
             title="QuickBooks Online",
             tenant=TenantView(known.id, known.name, known.edition),
             current="connections",
-            waiting=waiting,
-            strip=strip_of(row, f"/connect/{tenant}"),
+            strip=strip,
             modal=asked,
+            zone=zone,
         )
-        return pages.render(request, "online.html", page=page, row=row, open_work=open_work, ask=asked)
+        return self.pages.render(
+            request,
+            "online.html",
+            page=page,
+            standing=standing,
+            row=standing.row,
+            ask=asked,
+            kinds=SENT_KINDS,
+        )
 
-    @router.post("/t/{tenant}/online/disconnect")
-    async def disconnect(tenant: str, admin: Admin) -> Response:
-        await connecting.disconnect(tenant, by=admin.name)
-        return RedirectResponse(f"/t/{tenant}/online", 303)
 
-    @router.post("/t/{tenant}/online/{action}")
-    async def pause(tenant: str, action: str, admin: Admin) -> Response:
-        if action not in ("pause", "resume"):
-            raise problems.not_found()
-        await connecting.set_paused(tenant, paused=action == "pause", by=admin.name)
-        return RedirectResponse(f"/t/{tenant}/online", 303)
+def zone_of(tenant: Tenant) -> tzinfo:
+    """The company's time zone (setting ``time_zone``), UTC where none is set."""
+    try:
+        return ZoneInfo(str(tenant.settings.get("time_zone") or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def page_routes(site: Site) -> APIRouter:
+    """The page."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/t/{tenant}/online")
+    async def show(
+        request: Request, tenant: TenantId, _: Viewer, ask: Annotated[str, Query(max_length=20)] = ""
+    ) -> Response:
+        """How the connection stands."""
+        return await site.show(request, tenant, ask)
 
     return router
-
-
-def strip_of(row: ConnectionRow | None, connect_path: str) -> Strip:
-    """The connection strip: facts when it is well, one sentence and a link when it is not."""
-    again = Link(connect_path, "Connect")
-    if row is None or row.state is ConnectionState.NONE:
-        advice = "Connect QuickBooks Online, so that what you approve can go."
-        return Strip(tone="warn", state="Not connected", advice=advice, link=again)
-    if row.state is ConnectionState.CONNECTED:
-        company = row.company_name or "QuickBooks company"
-        return Strip(tone="ok", state="Connected", facts=(Fact("Company", company),))
-    if row.state is ConnectionState.PAUSED:
-        return Strip(tone="warn", state="Paused", advice=row.message or "Sending is paused.")
-    advice = row.message or "Connect again. Everything approved waits meanwhile."
-    return Strip(tone="bad", state="Not connected", advice=advice, link=again)
