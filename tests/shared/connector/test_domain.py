@@ -101,7 +101,7 @@ def test_an_update_that_changes_nothing_says_so() -> None:
     assert planned.changes_nothing
 
 
-@pytest.mark.parametrize("state", [SyncState.IN_FLIGHT, *FINAL])
+@pytest.mark.parametrize("state", [SyncState.IN_FLIGHT, *sorted(FINAL)])
 def test_nothing_takes_over_what_is_in_flight_or_done(state: SyncState) -> None:
     assert takeover(item(state=state), item(entity_seq=3)) is Takeover.QUEUE_BEHIND
 
