@@ -1,126 +1,28 @@
-"""The work queue on a real PostgreSQL, in the worker's schema."""
+"""The work queue on a real PostgreSQL: intake, claim, settlement."""
 
-import json
 import random
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from tests.conftest import MakeDatabase
-from tests.shared.databases import assert_queries_prepare
 
-from qbsync_shared.clock import FrozenClock
-from qbsync_shared.connector import LinkKeeper, Seen, WorkQueue, judge_import
 from qbsync_shared.connector import repository as store
-from qbsync_shared.ids import EntityKey, MakeId
 from qbsync_shared.kinds import Edition, Kind
 from qbsync_shared.messages import (
     Cancel,
     ClearId,
-    EntityApplied,
-    EntityRejected,
-    Link,
     Pause,
     Resume,
-    SyncApproved,
 )
 from qbsync_shared.messages.base import stamp
 from qbsync_shared.outcomes import (
-    Cancelled,
     Failed,
-    HandedOver,
     NotProcessed,
-    Outcome,
     Succeeded,
     Unknown,
     Waiting,
 )
-from qbsync_shared.postgres import Database
-
-T = "oak-field"
-HOLDER = "one"
-
-
-class Bench:
-    """The queue with its clock and what it said."""
-
-    def __init__(self, database: Database, clock: FrozenClock, make_id: MakeId) -> None:
-        self.database = database
-        self.clock = clock
-        self.make_id = make_id
-        self.queue = WorkQueue(Edition.ONLINE, clock=clock, make_id=make_id)
-        self.links = LinkKeeper(Edition.ONLINE, clock=clock, make_id=make_id)
-
-    def approved(self, app_id: str, /, **changes: Any) -> SyncApproved:
-        kind = changes.get("kind", "customer")
-        entity = {"kind": kind, "app_id": app_id, "revision": "1", "name": f"Name {app_id}", "active": True}
-        values: dict[str, Any] = {
-            **stamp(self.make_id(), T, self.clock.now()),
-            "edition": Edition.ONLINE,
-            "sync_id": self.make_id(),
-            "direction": "export",
-            "kind": kind,
-            "app_id": app_id,
-            "operation": "create",
-            "entity": entity,
-            "entity_seq": 1,
-            "approved_by": "dana",
-            "approved_at": self.clock.now(),
-        }
-        return SyncApproved(**{**values, **changes})
-
-    def invoice(self, app_id: str, customer: str, **changes: Any) -> SyncApproved:
-        entity = {
-            "kind": "invoice",
-            "app_id": app_id,
-            "revision": "1",
-            "number": app_id,
-            "customer": {"app_id": customer},
-            "date": "2026-11-02",
-            "total": "10.00",
-            "lines": [{"line_id": "1", "amount": "10.00"}],
-        }
-        depends_on = [{"kind": "customer", "app_id": customer}]
-        return self.approved(
-            app_id, **{"kind": "invoice", "entity": entity, "depends_on": depends_on, **changes}
-        )
-
-    async def accept(self, *approvals: SyncApproved) -> None:
-        for approval in approvals:
-            async with self.database.tenant(T) as connection:
-                await self.queue.accept(connection, approval)
-
-    async def claim(self, limit: int = 10, holder: str = HOLDER) -> list[Any]:
-        async with self.database.tenant(T) as connection:
-            return await self.queue.claim(connection, T, holder=holder, limit=limit)
-
-    async def settle(self, item: Any, outcome: Outcome, holder: str = HOLDER) -> bool:
-        async with self.database.tenant(T) as connection:
-            return await self.queue.settle(connection, item, outcome, holder=holder)
-
-    async def succeed(self, item: Any, quickbooks_id: str = "58", **returned: Any) -> None:
-        back = {"kind": item.kind.value, "name": item.data.get("name"), "active": True, **returned}
-        assert await self.settle(item, Succeeded(quickbooks_id=quickbooks_id, token="0", returned=back))
-
-    async def state(self, approval: SyncApproved) -> tuple[str, str | None]:
-        async with self.database.tenant(T) as connection:
-            item = await store.get(connection, T, approval.sync_id)
-        assert item is not None
-        return item.state.value, item.code
-
-    async def said(self) -> list[tuple[str, dict[str, Any]]]:
-        async with self.database.everyone() as connection:
-            rows = await connection.fetch("select subject, payload from outbox order by id")
-        return [(row["subject"].split(".", 3)[3], json.loads(bytes(row["payload"]))) for row in rows]
-
-    async def verbs(self) -> list[str]:
-        return [subject.split(".", 1)[1] for subject, _ in await self.said()]
-
-
-@pytest.fixture
-async def bench(database: MakeDatabase, clock: FrozenClock, make_id: MakeId) -> Bench:
-    opened = await database("worker", "qbsync_qbo_worker")
-    return Bench(opened, clock, make_id)
+from tests.shared.connector.bench import Bench, T
+from tests.shared.databases import assert_queries_prepare
 
 
 async def test_an_approval_is_claimed_sent_linked_and_told(bench: Bench) -> None:
@@ -308,122 +210,6 @@ async def test_pausing_holds_a_kind_until_it_is_resumed(bench: Bench) -> None:
     async with bench.database.tenant(T) as connection:
         await bench.links.resume(connection, Resume(**wanted, kind=Kind.CUSTOMER))
     assert len(await bench.claim()) == 1
-
-
-SEEN = {"kind": "customer", "name": "Fern House", "active": True}
-
-
-async def test_what_was_seen_is_told_once_and_own_writes_do_not_echo(bench: Bench) -> None:
-    record = Seen(kind=Kind.CUSTOMER, quickbooks_id="7", token="0", entity=SEEN)
-    async with bench.database.tenant(T) as connection:
-        assert await bench.links.observe(connection, T, record)
-        assert not await bench.links.observe(connection, T, record)
-    await bench.accept(bench.approved("C-1"))
-    (item,) = await bench.claim()
-    await bench.succeed(item, "58")
-    echo = {"kind": "customer", "name": "Name C-1", "active": True}
-    moved = Seen(kind=Kind.CUSTOMER, quickbooks_id="58", token="4", entity=echo)
-    async with bench.database.tenant(T) as connection:
-        assert not await bench.links.observe(connection, T, moved)
-        link = await store.get_link(connection, T, EntityKey(Kind.CUSTOMER, "C-1"))
-    assert link is not None
-    assert link.token == "4"
-
-
-async def test_a_sales_tax_item_is_told_for_matching_only(bench: Bench) -> None:
-    entity = {"kind": "item", "type": "sales_tax", "name": "County Tax", "active": True}
-    async with bench.database.tenant(T) as connection:
-        await bench.links.observe(
-            connection, T, Seen(kind=Kind.ITEM, quickbooks_id="8", token="0", entity=entity)
-        )
-    assert (await bench.said())[-1][1]["for_matching"] is True
-
-
-async def test_what_changed_before_the_import_date_is_told_for_matching_only(bench: Bench) -> None:
-    now = bench.clock.now()
-    old = Seen(
-        kind=Kind.CUSTOMER, quickbooks_id="9", token="0", entity=SEEN, changed_at=now - timedelta(days=9)
-    )
-    async with bench.database.tenant(T) as connection:
-        await bench.links.observe(connection, T, old, import_since=now)
-    assert (await bench.said())[-1][1]["for_matching"] is True
-
-
-async def _import(bench: Bench) -> tuple[SyncApproved, Any]:
-    record = Seen(kind=Kind.CUSTOMER, quickbooks_id="7", token="0", entity=SEEN)
-    approval = bench.approved("x", direction="import", app_id=None, quickbooks_id="7", entity=SEEN)
-    async with bench.database.tenant(T) as connection:
-        await bench.links.observe(connection, T, record)
-        await bench.queue.accept(connection, approval)
-    (item,) = await bench.claim()
-    async with bench.database.tenant(T) as connection:
-        outcome = await judge_import(connection, item, record)
-    assert isinstance(outcome, HandedOver)
-    await bench.settle(item, outcome)
-    return approval, item
-
-
-async def test_an_import_is_handed_over_and_linked_when_the_app_says_so(bench: Bench) -> None:
-    approval, _ = await _import(bench)
-    assert (await bench.verbs())[-2:] == ["entity.imported", "sync.started"]
-    answer = EntityApplied(
-        **stamp(bench.make_id(), T, bench.clock.now()), sync_id=approval.sync_id, app_id="C-7", revision="1"
-    )
-    async with bench.database.tenant(T) as connection:
-        await bench.links.applied(connection, answer)
-        await bench.links.applied(connection, answer)
-        link = await store.get_link(connection, T, EntityKey(Kind.CUSTOMER, "C-7"))
-    assert link is not None
-    assert (await bench.verbs())[-2:] == ["sync.succeeded", "link.created"]
-
-
-async def test_an_import_that_the_app_refuses_fails_with_its_reason(bench: Bench) -> None:
-    approval, _ = await _import(bench)
-    answer = EntityRejected(
-        **stamp(bench.make_id(), T, bench.clock.now()), sync_id=approval.sync_id, reason="no branch"
-    )
-    async with bench.database.tenant(T) as connection:
-        await bench.links.rejected(connection, answer)
-    assert await bench.state(approval) == ("failed", "QS-APP-REJECTED")
-
-
-async def test_a_silent_app_fails_the_import_and_a_late_answer_still_links(bench: Bench) -> None:
-    approval, _ = await _import(bench)
-    bench.clock.advance(timedelta(hours=25))
-    answer = EntityApplied(
-        **stamp(bench.make_id(), T, bench.clock.now()), sync_id=approval.sync_id, app_id="C-7", revision="1"
-    )
-    async with bench.database.tenant(T) as connection:
-        assert await bench.links.give_up_on_app(connection, T) == 1
-        await bench.links.applied(connection, answer)
-        link = await store.get_link(connection, T, EntityKey(Kind.CUSTOMER, "C-7"))
-    assert await bench.state(approval) == ("failed", "QS-APP-SILENT")
-    assert link is not None
-
-
-async def test_an_import_that_changed_after_its_approval_goes_back_for_review(bench: Bench) -> None:
-    approval = bench.approved("x", direction="import", app_id=None, quickbooks_id="7", entity=SEEN)
-    await bench.accept(approval)
-    (item,) = await bench.claim()
-    renamed = Seen(kind=Kind.CUSTOMER, quickbooks_id="7", token="1", entity={**SEEN, "name": "Fern Hall"})
-    async with bench.database.tenant(T) as connection:
-        outcome = await judge_import(connection, item, renamed)
-    assert isinstance(outcome, Cancelled)
-    assert outcome.code == "QS-CHANGED-IN-QUICKBOOKS"
-
-
-async def test_linking_by_hand_needs_a_record_that_was_seen_and_is_free(bench: Bench) -> None:
-    wanted = {**stamp(bench.make_id(), T, bench.clock.now()), "edition": Edition.ONLINE, "by": "dana"}
-    command = Link(**wanted, kind=Kind.CUSTOMER, app_id="C-7", quickbooks_id="7")
-    async with bench.database.tenant(T) as connection:
-        await bench.links.link(connection, command)
-        await bench.links.observe(
-            connection, T, Seen(kind=Kind.CUSTOMER, quickbooks_id="7", token="0", entity=SEEN)
-        )
-        await bench.links.link(connection, command)
-    verbs = await bench.verbs()
-    assert verbs[0] == "command.refused"
-    assert "link.created" in verbs
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -4,7 +4,6 @@ import random
 from typing import Any
 
 import pytest
-from tests.conftest import MakeDatabase
 
 from qbsync_shared.clock import FrozenClock
 from qbsync_shared.connector import tenants
@@ -12,6 +11,7 @@ from qbsync_shared.ids import MakeId
 from qbsync_shared.kinds import Edition, Plan
 from qbsync_shared.messages import BadgeChanged, TenantConfigured, TenantDeleted
 from qbsync_shared.messages.base import stamp
+from tests.conftest import MakeDatabase
 
 T = "oak-field"
 
