@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from qbsync_shared.asyncapi import ContractSchema
 from qbsync_shared.messages import ALL_MESSAGES
 from tests.contract.samples import sample
 
@@ -13,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 def current_schemas() -> dict[str, dict[str, Any]]:
     """File name -> schema of every message type."""
     return {
-        f"{message.noun}.{message.verb}.{message.__name__}.v1.json": message.model_json_schema()
+        f"{message.noun}.{message.verb}.{message.__name__}.v1.json": message.model_json_schema(schema_generator=ContractSchema)
         for message in ALL_MESSAGES
     }
 
