@@ -1,7 +1,9 @@
 """A worker at its desk: the real parts on a real PostgreSQL, against the simulated QuickBooks Online over HTTP."""
 
+import asyncio
 import base64
 import json
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +33,13 @@ T = "clearwater"
 KEYS = base64.urlsafe_b64encode(b"k" * 32).decode()
 
 Json = dict[str, Any]
+
+
+async def eventually(condition: Callable[..., Awaitable[Any]], *given: Any) -> None:
+    """Wait for what another task brings about, at most 30 s."""
+    async with asyncio.timeout(30):
+        while not await condition(*given):  # noqa: ASYNC110 - the database and the simulator give no sign
+            await asyncio.sleep(0.01)
 
 
 class Desk:
@@ -171,6 +180,9 @@ class Desk:
 
     async def holds_customers(self, count: int) -> bool:
         return len(self.books("Customer")) >= count
+
+    async def is_in(self, sync_id: str, *states: str) -> bool:
+        return (await self.state(sync_id))[0] in states
 
     async def state(self, sync_id: str) -> tuple[str, str | None]:
         async with self.database.tenant(T) as connection:

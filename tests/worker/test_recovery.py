@@ -1,7 +1,6 @@
 """Nothing is lost and nothing doubled, wherever a worker dies and whatever QuickBooks answers to a second sending."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from qbsync_qbo_worker.quickbooks import Answer, Call, QuickBooksClient
 from qbsync_qbo_worker.service.drain import Drain
 from qbsync_qbo_worker.service.sending import Sender
-from tests.worker.desk import Desk, T, customer, invoice, item
+from tests.worker.desk import Desk, T, customer, eventually, invoice, item
 from tests.worker.dying import DyingDatabase, DyingTransport, Fate, Killed
 
 MOMENTS = 60
@@ -24,13 +23,6 @@ def doomed(desk: Desk, holder: str, fate: Fate) -> tuple[Drain, QuickBooksClient
     database: Any = DyingDatabase(desk.database, fate)
     sender = Sender(database=database, client=client, tokens=desk.tokens, clock=desk.clock)
     return desk.drain_as(holder, database, sender), client
-
-
-async def eventually(condition: Callable[..., Awaitable[bool]], *given: Any) -> None:
-    """Wait for what another task brings about."""
-    async with asyncio.timeout(30):
-        while not await condition(*given):  # noqa: ASYNC110 - the database and the simulator give no sign
-            await asyncio.sleep(0.01)
 
 
 async def settle(desk: Desk, *syncs: str) -> None:
