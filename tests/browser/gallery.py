@@ -85,25 +85,37 @@ def create_gallery(url: str = "http://127.0.0.1", clock: FrozenClock | None = No
     app.state.waiting = 20
     app.state.silent = False
     app.state.approved = []
+    _add_pages(app, pages)
+    app.include_router(live_routes("/t/{tenant}/gallery", pages=pages, hints=hints, page_of=_frame))
+    _add_approval(app, pages)
+    _add_refusals(app)
+    return app
 
-    def page(title: str, *, strip: Strip = WELL, modal: bool = False) -> Page:
-        return Page(
-            title=title,
-            tenant=TENANT,
-            current="wizard",
-            waiting=app.state.waiting,
-            needs_you=10,
-            strip=strip,
-            live=f"/t/{TENANT.id}/gallery",
-            modal=modal,
-            zone=ZoneInfo("America/Los_Angeles"),
-        )
 
+def _page(request: Request, title: str, *, strip: Strip = WELL, modal: bool = False) -> Page:
+    return Page(
+        title=title,
+        tenant=TENANT,
+        current="wizard",
+        waiting=request.app.state.waiting,
+        needs_you=10,
+        strip=strip,
+        live=f"/t/{TENANT.id}/gallery",
+        modal=modal,
+        zone=ZoneInfo("America/Los_Angeles"),
+    )
+
+
+async def _frame(request: Request, tenant: str) -> Page:
+    return _page(request, "Gallery", strip=SILENT if request.app.state.silent else WELL)
+
+
+def _add_pages(app: FastAPI, pages: Pages) -> None:
     @app.get("/t/{tenant}/gallery")
     async def gallery(
         request: Request, tenant: str, _: Viewer, strip: str = "", ask: bool = False
     ) -> Response:
-        shown = page("Gallery", strip=SILENT if strip == "silent" else WELL, modal=ask)
+        shown = _page(request, "Gallery", strip=SILENT if strip == "silent" else WELL, modal=ask)
         return pages.render(
             request,
             "gallery.html",
@@ -114,15 +126,12 @@ def create_gallery(url: str = "http://127.0.0.1", clock: FrozenClock | None = No
             errors={"name": "Give it a name."},
         )
 
-    async def frame(_: Request, tenant: str) -> Page:
-        return page("Gallery", strip=SILENT if app.state.silent else WELL)
-
-    app.include_router(live_routes("/t/{tenant}/gallery", pages=pages, hints=hints, page_of=frame))
-
     @app.get("/t/{tenant}/gallery/detail")
     async def detail(request: Request, tenant: str, _: Viewer) -> Response:
-        return pages.fragment(request, "gallery_detail.html", page=page("Gallery"))
+        return pages.fragment(request, "gallery_detail.html", page=_page(request, "Gallery"))
 
+
+def _add_approval(app: FastAPI, pages: Pages) -> None:
     @app.post("/t/{tenant}/gallery/approve")
     async def approve(
         request: Request, tenant: str, _: Annotated[Principal, Depends(require(Role.APPROVER))]
@@ -132,9 +141,17 @@ def create_gallery(url: str = "http://127.0.0.1", clock: FrozenClock | None = No
                 {"items": form.getlist("item"), "unchecked": form.get("unchecked"), "only": form.get("only")}
             )
         return pages.render(
-            request, "gallery.html", page=page("Approved"), rows=rows(), sums=SUMS, ask=False, errors={}
+            request,
+            "gallery.html",
+            page=_page(request, "Approved"),
+            rows=rows(),
+            sums=SUMS,
+            ask=False,
+            errors={},
         )
 
+
+def _add_refusals(app: FastAPI) -> None:
     @app.get("/t/{tenant}/gallery/broken")
     async def broken(tenant: str, _: Viewer) -> Response:
         raise RuntimeError("secret detail of the inside")
@@ -142,5 +159,3 @@ def create_gallery(url: str = "http://127.0.0.1", clock: FrozenClock | None = No
     @app.get("/t/{tenant}/gallery/admins")
     async def admins(tenant: str, _: Annotated[Principal, Depends(require(Role.ADMIN))]) -> dict[str, str]:
         return {"you": "may"}
-
-    return app

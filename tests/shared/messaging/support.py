@@ -13,7 +13,7 @@ from nats.js.errors import NotFoundError
 
 from qbsync_shared import subjects
 from qbsync_shared.kinds import Edition
-from qbsync_shared.messages import Message, Pause
+from qbsync_shared.messages import Message, Pause, TenantConfigured
 from qbsync_shared.messaging import Subscription, publish
 from qbsync_shared.messaging.bus import Bus
 from qbsync_shared.postgres import Connection, Database
@@ -28,6 +28,18 @@ DURABLE = "sample-command-pause"
 def pause(number: int | str, tenant: str = "acme") -> Pause:
     return Pause(
         id=f"{tenant}-{number}", tenant=tenant, occurred_at=AT, edition=Edition.DESKTOP, by="ann", why="test"
+    )
+
+
+def configured(tenant: str, version: int) -> TenantConfigured:
+    return TenantConfigured(
+        id=f"{tenant}-t{version}",
+        tenant=tenant,
+        occurred_at=AT,
+        version=version,
+        name="Oak",
+        plan="plus",
+        edition=Edition.DESKTOP,
     )
 
 
@@ -87,6 +99,18 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20.0)
             await asyncio.sleep(0.02)
 
 
+async def published(database: Database, count: int) -> None:
+    """Return once the relay has marked so many messages as published."""
+
+    async def all_of_them() -> bool:
+        async with database.everyone() as connection:
+            return count == await connection.fetchval(
+                "select count(*) from outbox where published_at is not null"
+            )
+
+    await until(all_of_them)
+
+
 async def ready(bus: Bus) -> None:
     """Return once everything of the bus works."""
 
@@ -115,3 +139,8 @@ async def stored(url: str, stream: str) -> Sequence[RawStreamMsg]:
         if not state.messages:
             return []
         return [await js.get_msg(stream, seq) for seq in range(state.first_seq, state.last_seq + 1)]
+
+
+def ids(messages: Sequence[RawStreamMsg]) -> list[str]:
+    """The ids of the events that the messages carry."""
+    return [(message.headers or {})["ce-id"] for message in messages]

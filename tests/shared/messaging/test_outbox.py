@@ -1,8 +1,6 @@
-"""Outbox and relay: order, crashes, duplicates, the lead, and a NATS that lost its disk."""
+"""Outbox and relay: order, duplicates, the lead, and what is kept."""
 
 import asyncio
-import os
-import signal
 from datetime import timedelta
 
 import asyncpg
@@ -10,59 +8,23 @@ import pytest
 from prometheus_client import generate_latest
 
 from qbsync_shared import metrics, subjects
-from qbsync_shared.messages import BadgeChanged, TenantConfigured
+from qbsync_shared.messages import BadgeChanged
 from qbsync_shared.messaging import MessageTooLargeError, provision, publish, publish_many
 from qbsync_shared.messaging.outbox import LARGEST_PAYLOAD, QUERIES
-from qbsync_shared.postgres import Database, is_transient
-from qbsync_shared.postgres.migrate import migrate
 from tests.shared.messaging.support import (
     AT,
-    PACKAGE,
-    SCHEMA,
-    effects,
-    jetstream,
+    configured,
+    ids,
     pause,
+    published,
     ready,
     running_bus,
     say,
     stored,
-    subscription,
     until,
 )
-from tests.shared.servers import make_nats, make_postgres
 
 pytestmark = pytest.mark.timeout(90)
-
-
-@pytest.fixture
-async def sample(database):
-    return await database(SCHEMA, PACKAGE)
-
-
-async def published(database, count):
-    async def all_of_them():
-        async with database.everyone() as connection:
-            return count == await connection.fetchval(
-                "select count(*) from outbox where published_at is not null"
-            )
-
-    await until(all_of_them)
-
-
-def ids(messages):
-    return [message.headers["ce-id"] for message in messages]
-
-
-def configured(tenant, version):
-    return TenantConfigured(
-        id=f"{tenant}-t{version}",
-        tenant=tenant,
-        occurred_at=AT,
-        version=version,
-        name="Oak",
-        plan="plus",
-        edition="desktop",
-    )
 
 
 async def test_what_is_said_arrives_as_a_cloudevent(sample, nats_url):
@@ -191,180 +153,6 @@ async def test_one_tenant_in_trouble_holds_up_no_other(sample, nats_url):
 
 def ids_of_bodies(messages):
     return [message.headers["Nats-Msg-Id"] for message in messages]
-
-
-async def test_a_publish_that_timed_out_but_was_stored_is_stored_once(sample, tmp_path, monkeypatch):
-    """Trap 8: the server stands still, the relay gives up waiting, and the message arrives all the same."""
-    monkeypatch.setattr("qbsync_shared.messaging.relay.PUBLISH_SECONDS", 0.5)
-    server = make_nats(tmp_path / "nats")
-    server.start()
-    try:
-        async with running_bus(sample, server.url):
-            await say(sample, pause("before"))
-            await published(sample, 1)
-            failed = metrics.OUTBOX_PUBLISHED.labels(result="failed")._value.get()
-            freeze(server)
-            async with sample.tenant("acme") as connection:
-                for number in range(20):
-                    await publish(connection, pause(number))
-
-            async def given_up():
-                return metrics.OUTBOX_PUBLISHED.labels(result="failed")._value.get() >= failed + 20
-
-            try:
-                await until(given_up)
-            finally:
-                thaw(server)
-            await published(sample, 21)
-        assert ids(await stored(server.url, subjects.COMMANDS))[1:] == [f"acme-{n}" for n in range(20)]
-    finally:
-        server.stop()
-
-
-def freeze(server):
-    if not hasattr(server, "pid"):
-        server.docker.pause()
-    else:
-        os.kill(server.pid, signal.SIGSTOP)
-
-
-def thaw(server):
-    if not hasattr(server, "pid"):
-        server.docker.unpause()
-    else:
-        os.kill(server.pid, signal.SIGCONT)
-
-
-async def test_the_end_comes_even_when_nats_stands_still(sample, nats_server):
-    async with running_bus(sample, nats_server.url, subscription()) as bus:
-        await ready(bus)
-        freeze(nats_server)
-        try:
-            async with asyncio.timeout(30):
-                await bus.stop()
-        finally:
-            thaw(nats_server)
-
-
-async def test_work_is_accepted_while_nats_is_down(sample, nats_server):
-    url = nats_server.url
-    nats_server.stop()
-    async with running_bus(sample, url, subscription()) as bus:
-        await say(sample, pause(1))
-        assert [await check.probe() for check in bus.checks()][:2] == ["not connected to NATS"] * 2
-        nats_server.start()
-        await ready(bus)
-
-        async def handled():
-            return await effects(sample) == ["acme-1"]
-
-        await until(handled)
-
-
-async def test_a_wiped_nats_heals_by_itself(sample, nats_server):
-    """Streams, consumers, 30 days of messages and the last settings of each tenant come back; effects stay single."""
-    async with running_bus(sample, nats_server.url, subscription()) as bus:
-        await ready(bus)
-        await say(
-            sample, pause(1), configured("acme", 1), configured("acme", 2), configured("other", 1), pause(2)
-        )
-        await published(sample, 5)
-        async with sample.everyone() as connection:
-            await connection.execute(
-                "update outbox set created_at = created_at - interval '31 days' where event_id in ('acme-1', 'acme-t2')"
-            )
-        nats_server.kill()
-        nats_server.wipe()
-        nats_server.start()
-        await say(sample, pause(3))
-
-        async def handled_all():
-            return await effects(sample) == ["acme-1", "acme-2", "acme-3"]
-
-        await until(handled_all)
-        await published(sample, 6)
-        await ready(bus)
-    assert ids(await stored(nats_server.url, subjects.COMMANDS)) == ["acme-2", "acme-3"]
-    assert sorted(ids(await stored(nats_server.url, subjects.TENANTS))) == ["acme-t2", "other-t1"]
-
-
-async def test_a_stream_made_anew_by_somebody_else_is_filled_too(sample, nats_url):
-    await say(sample, pause(1))
-    async with running_bus(sample, nats_url):
-        await published(sample, 1)
-    async with jetstream(nats_url) as js:
-        await js.delete_stream(subjects.COMMANDS)
-    await provision(nats_url)
-    async with running_bus(sample, nats_url):
-
-        async def filled():
-            return len(await stored(nats_url, subjects.COMMANDS)) == 1
-
-        await until(filled)
-
-
-async def test_kill_9_of_postgresql_and_nats_loses_and_doubles_nothing(tmp_path):
-    """Writers go on through both crashes; whoever got an answer finds its message handled once."""
-    postgres, nats_server = (
-        make_postgres(tmp_path / "postgres", careful=True),
-        make_nats(tmp_path / "nats", careful=True),
-    )
-    postgres.start()
-    nats_server.start()
-    sure: list[str] = []
-    try:
-        await migrate(postgres.url, SCHEMA, PACKAGE)
-        sample = Database(postgres.url, schema=SCHEMA)
-        await sample.open()
-        writing = True
-
-        async def write(tenant):
-            number = 0
-            while writing:
-                number += 1
-                message = pause(f"{number:05}", tenant)
-                try:
-                    await say(sample, message)
-                except Exception as error:
-                    if not is_transient(error):
-                        raise
-                    await asyncio.sleep(0.05)
-                else:
-                    sure.append(message.id)
-
-        async with running_bus(
-            sample, nats_server.url, subscription(delays=(0.2, 0.5, 1.0, 2.0, 4.0), ack_wait=3)
-        ):
-            writers = [asyncio.create_task(write(tenant)) for tenant in ("acme", "other")]
-            for server in (nats_server, postgres, nats_server, postgres):
-                before = len(sure)
-
-                async def written(before=before):
-                    return len(sure) > before + 40
-
-                await until(written)
-                await asyncio.to_thread(server.kill)
-                await asyncio.to_thread(server.start)
-            writing = False
-            await asyncio.gather(*writers)
-
-            async def all_handled():
-                try:
-                    return set(sure) <= set(await effects(sample))
-                except Exception as error:
-                    if not is_transient(error):
-                        raise
-                    return False
-
-            await until(all_handled, 60)
-        seen = await effects(sample)
-        assert len(seen) == len(set(seen))
-        async with sample.everyone() as connection:
-            assert await connection.fetchval("select count(*) from dead_letter") == 0
-        await sample.close()
-    finally:
-        nats_server.stop()
-        postgres.stop()
 
 
 async def test_old_rows_are_forgotten_but_not_the_last_settings(sample, nats_url):
