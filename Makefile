@@ -23,9 +23,10 @@ $(STAMP): requirements.lock $(foreach package,$(PACKAGES),$(package)/pyproject.t
 run: $(STAMP) ## Start the whole system with the sandbox (Ctrl-C stops it)
 	@$(BIN)/qbsync up --sandbox
 
-test: $(STAMP) ## Run the whole test suite, in parallel
+test: $(STAMP) ## Run the whole test suite: in parallel, then the whole system end to end
 	@$(BIN)/python -m tests.browser.chromium
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --ignore=tests/e2e
+	@$(BIN)/python -m pytest -n 0 tests/e2e
 
 lint: $(STAMP) ## Check style, import contracts and module sizes
 	$(BIN)/ruff check .
