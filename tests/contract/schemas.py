@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[2]
 def current_schemas() -> dict[str, dict[str, Any]]:
     """File name -> schema of every message type."""
     return {
-        f"{message.noun}.{message.verb}.{message.__name__}.v1.json": message.model_json_schema(schema_generator=ContractSchema)
+        f"{message.noun}.{message.verb}.{message.__name__}.v1.json": message.model_json_schema(
+            schema_generator=ContractSchema
+        )
         for message in ALL_MESSAGES
     }
 
