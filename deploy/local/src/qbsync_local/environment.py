@@ -66,6 +66,8 @@ def common(
         online = where.address("online")
         settings |= {
             "QBSYNC_QBO_API_URL": online,
+            # the simulator answers at once: what a killed worker had sent need not wait for Intuit's two minutes
+            "QBSYNC_QBO_ANSWER_SECONDS": "20",
             "QBSYNC_INTUIT_DISCOVERY_URL": f"{online}/.well-known/openid_configuration",
             "QBSYNC_INTUIT_CLIENT_ID": secrets.intuit_client_id,
             "QBSYNC_INTUIT_CLIENT_SECRET": secrets.intuit_client_secret,
