@@ -26,13 +26,14 @@ SENT_KINDS = tuple(MAPPERS)
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """How a tenant stands: its connection, what is paused, what is left to do."""
+    """How a tenant stands: its connection, what is paused, what is left to do, what waits for approval."""
 
     tenant: Tenant
     row: ConnectionRow | None
     pauses: dict[str, KindPause]
     unfinished: int
     doubts: int
+    waiting: int
 
     @property
     def state(self) -> str:
@@ -65,6 +66,7 @@ class Site:
                 pauses=await store.pauses(connection, tenant_id),
                 unfinished=await listing.count_unfinished(connection, tenant_id),
                 doubts=await store.doubts(connection, tenant_id),
+                waiting=await tenants.waiting_items(connection, tenant_id),
             )
 
     async def show(self, request: Request, tenant_id: str, ask: str = "") -> Response:
@@ -83,6 +85,7 @@ class Site:
             title="QuickBooks Online",
             tenant=TenantView(known.id, known.name, known.edition),
             current="connections",
+            waiting=standing.waiting,
             strip=strip,
             modal=asked,
             zone=zone,
