@@ -1,10 +1,13 @@
-"""One running system for all journeys of a worker."""
+"""One running system for all journeys of a worker, and a browser."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.browser.fixtures import browser, chromium_path, new_context
 from tests.e2e.system import System, running
+
+__all__ = ["browser", "chromium_path", "new_context"]
 
 
 @pytest.fixture(scope="session")

@@ -239,9 +239,11 @@ class Office:
     # the office manager
 
     def review(self, **params: Any) -> list[Json]:
-        found: list[Json] = self.system.call("GET", "wizard", f"{self.api}/review", limit=1000, **params)[
-            "items"
-        ]
+        found: list[Json] = self._review(**params)["items"]
+        return found
+
+    def _review(self, **params: Any) -> Json:
+        found: Json = self.system.call("GET", "wizard", f"{self.api}/review", limit=1000, **params)
         return found
 
     def approve(self, *app_ids: str) -> Json:
@@ -253,6 +255,15 @@ class Office:
         body = {"checked": checked, "unchecked": "keep"}
         answer: Json = self.system.call("POST", "wizard", f"{self.api}/review/approve", body)
         return answer
+
+    def clear_review(self) -> None:
+        """Clear all that waits, so that it comes back only when it changes."""
+        body = {
+            "all_matching": {"filter": {}, "as_of": self._review()["as_of"]},
+            "except": [row["id"] for row in self.review()],
+            "unchecked": "clear",
+        }
+        self.system.call("POST", "wizard", f"{self.api}/review/approve", body)
 
     def syncs(self, state: str | None = None) -> list[Json]:
         params: Json = {"state": state} if state else {}
