@@ -23,11 +23,14 @@ def office(request: pytest.FixtureRequest, system: System) -> Office:
 
 
 def asked(office: Office, what: str, sync_id: str, **more: object) -> None:
-    """Press a button of the log's page of unsynced entities."""
-    answer = office.system.call(
-        "POST", "log", f"{office.api}/unsynced/{what}", {"sync_ids": [sync_id], **more}
-    )
-    assert answer["asked"] == [sync_id], answer
+    """Press a button of the log's page of unsynced entities, again while the log has not heard of the link yet."""
+
+    def press() -> Json:
+        body = {"sync_ids": [sync_id], **more}
+        answer: Json = office.system.call("POST", "log", f"{office.api}/unsynced/{what}", body)
+        return answer
+
+    eventually(press, lambda answer: answer["asked"] == [sync_id])
 
 
 def unsynced(office: Office, app_id: str) -> list[Json]:

@@ -55,7 +55,10 @@ def test_a_taken_name_is_shown_with_its_code_and_resync_makes_it_good(office: Of
         lambda one: one is not None and one["sync_id"] != failed["sync_id"],
     )
     office.sync()
-    assert office.settled("C-18")["resync_of"] == failed["sync_id"]
+    office.settled("C-18")
+    eventually(
+        lambda: office.latest("C-18"), lambda one: one is not None and one["resync_of"] == failed["sync_id"]
+    )
 
 
 def test_an_update_sends_what_differs(office: Office) -> None:
