@@ -79,8 +79,12 @@ def created_anew(office: Office, app_id: str, first: Json, failed: Json) -> None
     """The resync created it under a new id, once; nothing is unsynced any more."""
     newer(office, app_id, failed)
     office.sync()
-    done = office.settled(app_id)
-    assert (done["operation"], done["resync_of"]) == ("create", failed["sync_id"])
+    office.settled(app_id)
+    done = eventually(
+        lambda: office.latest(app_id), lambda one: one is not None and one["resync_of"] == failed["sync_id"]
+    )
+    assert done is not None
+    assert done["operation"] == "create"
     (held,) = numbered(office, app_id)
     assert done["quickbooks_id"] == held.get("id", held.get("Id"))
     assert done["quickbooks_id"] != first["quickbooks_id"]
