@@ -124,9 +124,26 @@ async def test_a_reference_nobody_knows_fails_after_a_grace(bench: Bench) -> Non
     await bench.accept(invoice)
     assert await bench.claim() == []
     assert await bench.state(invoice) == ("pending", None)
-    bench.clock.advance(timedelta(seconds=31))
+    bench.clock.advance(timedelta(seconds=119))
+    assert await bench.claim() == []
+    assert await bench.state(invoice) == ("pending", None)
+    bench.clock.advance(timedelta(seconds=1))
     assert await bench.claim() == []
     assert await bench.state(invoice) == ("failed", "QS-REFERENCE-UNKNOWN")
+
+
+async def test_the_grace_begins_when_the_approval_arrives_and_not_when_it_was_given(bench: Bench) -> None:
+    invoice, customer = bench.invoice("V-1", "C-1"), bench.approved("C-1")
+    bench.clock.advance(timedelta(hours=9))  # nothing was delivered all night
+    await bench.accept(invoice)
+    assert await bench.claim() == []
+    assert await bench.state(invoice) == ("pending", None)
+    bench.clock.advance(timedelta(seconds=45))  # lost with a killed process, and delivered again
+    await bench.accept(customer)
+    (first,) = await bench.claim()
+    await bench.succeed(first)
+    (second,) = await bench.claim()
+    assert second.sync_id == invoice.sync_id
 
 
 async def test_a_failed_record_never_blocks_another(bench: Bench) -> None:

@@ -18,8 +18,12 @@ Json = dict[str, Any]
 MAX_REPEATS = 3
 """How often a stale version token is read again before a person looks (contract, section 4)."""
 
-GRACE = timedelta(seconds=30)
-"""How long a reference nobody knows is waited for: its own approval may still be on its way."""
+GRACE = timedelta(minutes=2)
+"""How long a reference nobody knows is waited for: its own approval may still be on its way.
+
+A message that was lost with a killed process comes again after 30 s (the subscription's `ack_wait`), one that met a
+passing trouble after as much again and more.
+"""
 
 _REMOVALS = frozenset({Operation.VOID, Operation.DELETE, Operation.DEACTIVATE})
 

@@ -158,7 +158,7 @@ class WorkQueue:
         if result.standing is Standing.ON_ITS_WAY:
             return False
         if result.standing is Standing.UNKNOWN:
-            if now - item.approved_at >= GRACE:
+            if now - item.available_at >= GRACE:  # since it is here, however long ago it was approved
                 why = f"It refers to {result.on.kind.label} {result.on.app_id}, which was never sent."
                 await self._settlement.fail(
                     connection, item, Failed(code="QS-REFERENCE-UNKNOWN", message=why), now
