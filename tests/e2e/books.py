@@ -72,21 +72,21 @@ def connector_runs(office: Office) -> Iterator[None]:
         assert not thread.is_alive(), "a run of the Web Connector does not end"
 
 
-def hand_over_and_approve(office: Office, account: str) -> int:
-    """Approve two hundred records; how many records QuickBooks held before."""
-    before = written(office)
+def hand_over(office: Office, account: str) -> int:
+    """The app hands over two hundred records; how many records QuickBooks held before."""
     if office.edition == "desktop":
-        office.system.call(
-            "POST",
-            "desktop",
-            f"/companies/{office.tenant}/faults",
-            {"seconds_per_write": SECONDS_PER_WRITE},
-        )
+        path = f"/companies/{office.tenant}/faults"
+        office.system.call("POST", "desktop", path, {"seconds_per_write": SECONDS_PER_WRITE})
     body = {"entities": two_hundred(account)}
     answer = office.system.call("POST", "wizard", f"{office.api}/entities", body)
     assert answer["accepted"] == RECORDS
-    assert office.approve(*(record["app_id"] for record in body["entities"]))["approved"] == RECORDS
-    return before
+    return written(office)
+
+
+def approve(office: Office) -> None:
+    """Approve them all at once."""
+    ids = [record["app_id"] for record in two_hundred("any")]
+    assert office.approve(*ids)["approved"] == RECORDS
 
 
 def wait_until_drained(office: Office) -> None:
