@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from qbsync_qbo_worker.postgres import calls
 from qbsync_qbo_worker.quickbooks import Answer, Call, QuickBooksClient
-from qbsync_qbo_worker.service.drain import Drain
+from qbsync_qbo_worker.service.drain import LEASE, Drain
 from qbsync_qbo_worker.service.sending import Sender
 from tests.worker.desk import Desk, T, customer, eventually, invoice, item
 from tests.worker.dying import DyingDatabase, DyingTransport, Fate, Killed
@@ -58,6 +59,22 @@ async def test_each_record_arrives_once_whenever_the_worker_is_killed(desk: Desk
     assert len(await desk.said("sync.succeeded")) == 1 + 2 * (deaths + 1)
 
 
+async def test_a_worker_that_could_not_let_go_of_its_realm_goes_on_at_once_and_another_waits(
+    desk: Desk,
+) -> None:
+    sync = await desk.approve(customer("C-1"))
+    now = desk.clock.now()
+    async with desk.database.tenant(T) as connection:
+        await calls.take_lease(connection, T, "mine", now=now, until=now + LEASE)
+    async with desk.database.everyone() as connection:
+        assert await calls.due_tenants(connection, now=now, limit=5, holder="another") == []
+        assert await calls.due_tenants(connection, now=now, limit=5, holder="mine", without=[T]) == []
+        assert await calls.due_tenants(connection, now=now, limit=5, holder="mine") == [T]
+    assert await desk.drain_as("another").run(T) is None
+    assert await desk.drain_as("mine").run(T) == 1
+    assert (await desk.state(sync))[0] == "succeeded"
+
+
 async def test_a_late_answer_changes_neither_the_sync_nor_its_call(desk: Desk) -> None:
     """The worker stands still in the middle of a call for longer than its lease; another one takes over meanwhile."""
     sync = await desk.approve(customer())
@@ -99,8 +116,8 @@ async def test_a_lease_is_renewed_while_a_call_takes_long(desk: Desk) -> None:
     running = asyncio.create_task(first.run(T))
     await slow.sent.wait()
     for _ in range(6):
-        desk.clock.advance(timedelta(seconds=20))
-        await eventually(desk.is_leased_for, timedelta(seconds=15))
+        desk.clock.advance(LEASE * 2 / 3)
+        await eventually(desk.is_leased_for, LEASE / 2)
     assert await desk.drain_as("two").run(T) is None
     slow.go_on.set()
     assert await running == 1

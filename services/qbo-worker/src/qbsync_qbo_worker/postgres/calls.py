@@ -69,10 +69,10 @@ async def rest_realm(connection: Connection, tenant: str, *, until: datetime) ->
 
 
 async def due_tenants(
-    connection: Connection, *, now: datetime, limit: int, without: Collection[str] = ()
+    connection: Connection, *, now: datetime, limit: int, holder: str, without: Collection[str] = ()
 ) -> list[str]:
-    """Tenants that a worker should look at now."""
-    rows = await connection.fetch(QUERIES["due_tenants"], now, limit, list(without))
+    """Tenants that ``holder`` should look at now, but those that it works on already."""
+    rows = await connection.fetch(QUERIES["due_tenants"], now, limit, list(without), holder)
     return [row["tenant_id"] for row in rows]
 
 

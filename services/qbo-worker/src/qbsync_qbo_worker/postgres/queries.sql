@@ -3,9 +3,9 @@
 insert into realm_lease (tenant_id) values ($1) on conflict do nothing
 
 -- name: take_lease
--- Hold a realm until $3, unless another holds it or it rests after a 429.
+-- Hold a realm until $3, unless another holds it or it rests after a 429. A holder that could not let go takes it again.
 update realm_lease set holder = $2, fence = fence + 1, expires_at = $3
- where tenant_id = $1 and expires_at < $4 and not_before <= $4
+ where tenant_id = $1 and (expires_at < $4 or holder = $2) and not_before <= $4
 returning fence
 
 -- name: hold_lease
@@ -32,6 +32,7 @@ select greatest(not_before, '2000-01-01Z') as until from realm_lease where tenan
 
 -- name: due_tenants
 -- Tenants that have work to send, something left behind in flight, or calls to settle; longest due first, without $3.
+-- $4 is who asks: what it holds and does not work on ($3) is its own to take again.
 select w.tenant_id from (
     select tenant_id, min(available_at) as since from work_item
      where state in ('pending', 'waiting') and available_at <= $1
@@ -47,7 +48,7 @@ select w.tenant_id from (
 ) w
   join connection c on c.tenant_id = w.tenant_id and c.state in ('connected', 'problem')
   left join realm_lease l on l.tenant_id = w.tenant_id
- where coalesce(l.expires_at, '-infinity') < $1 and coalesce(l.not_before, '-infinity') <= $1
+ where (coalesce(l.expires_at, '-infinity') < $1 or l.holder = $4) and coalesce(l.not_before, '-infinity') <= $1
    and w.tenant_id <> all($3::text[])
  group by w.tenant_id
  order by min(w.since)

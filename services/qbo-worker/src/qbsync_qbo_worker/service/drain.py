@@ -38,8 +38,8 @@ log = structlog.get_logger()
 IN_FLIGHT = 8
 """Calls at once per realm: Intuit allows 10 a second, of which two are left for reading."""
 
-LEASE = timedelta(seconds=30)
-BEAT_SECONDS = 8.0
+LEASE = timedelta(seconds=12)
+BEAT_SECONDS = 3.0
 """How often the lease is renewed while calls are under way, however long they take."""
 
 SAFE_WINDOW = timedelta(hours=24)
@@ -75,7 +75,7 @@ class Drain:
         self._settler = settler
         self._clock = clock
         self._make_id = make_id
-        self._holder = holder
+        self.holder = holder
         self._answer_within = timedelta(seconds=1.2 * answer_seconds)
         self._beat_seconds = beat_seconds
 
@@ -83,7 +83,7 @@ class Drain:
         """Send what is due; returns how many calls came to an end, None where another worker holds the realm or it rests."""
         now = self._clock.now()
         async with self._database.tenant(tenant) as connection:
-            lease = await store.take_lease(connection, tenant, self._holder, now=now, until=now + LEASE)
+            lease = await store.take_lease(connection, tenant, self.holder, now=now, until=now + LEASE)
         if lease is None:
             return None
         beat = asyncio.create_task(self._keep(lease))

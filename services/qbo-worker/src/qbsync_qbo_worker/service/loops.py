@@ -92,7 +92,9 @@ class Loops:
     async def _due(self, room: int) -> list[str]:
         async with self._database.everyone() as connection:
             now = self._clock.now()
-            return await calls.due_tenants(connection, now=now, limit=room, without=self._busy)
+            return await calls.due_tenants(
+                connection, now=now, limit=room, holder=self._drain.holder, without=self._busy
+            )
 
     async def _drain_one(self, tenant: str) -> None:
         """Drain a realm. Where nothing could go it is left alone for a moment, unless somebody tells of new work."""
