@@ -26,7 +26,7 @@ run: $(STAMP) ## Start the whole system with the sandbox (Ctrl-C stops it)
 test: $(STAMP) ## Run the whole test suite: in parallel, then the whole system end to end
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m pytest --ignore=tests/e2e
-	@$(BIN)/python -m pytest -n 0 tests/e2e
+	@$(BIN)/python -m pytest -n 2 tests/e2e
 
 lint: $(STAMP) ## Check style, import contracts and module sizes
 	$(BIN)/ruff check .
