@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from tests.bench import desktop, queue
+from tests.bench import desktop, queue, startup
 from tests.bench.figures import Figure, report
 from tests.shared.servers import make_postgres
 
@@ -23,6 +23,7 @@ def main() -> None:
             figures = asyncio.run(measure(server.url))
         finally:
             server.stop()
+    figures += startup.measure()
     report(figures, Path(".qbsync") / "bench.json")
 
 
