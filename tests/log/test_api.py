@@ -191,6 +191,30 @@ async def test_clear_id_and_resync_go_in_that_order(
     assert sent[2][1]["after_clear_id"] is True
 
 
+async def test_whether_there_is_an_id_to_clear_is_for_the_owner_to_say(
+    log_database: Database, client: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    story = Story()
+    failed = [
+        story.tenant_configured(),
+        story.approved("s1", customer(), operation="update"),
+        story.failed("s1", "3120", quickbooks_id="80-17"),
+    ]
+    await hear(log_database, *failed)  # link.created is still on its way
+    headers = bearer(Role.ADMIN)
+    answer = await client.post(
+        f"{API}/unsynced/clear-id", json={"sync_ids": ["s1"], "why": "gone"}, headers=headers
+    )
+    assert answer.json()["asked"] == ["s1"]
+    sent = await outbox(log_database)
+    assert sent[0][0] == "desktop.command.clear-id"
+    await hear(log_database, story.refused(sent[0][1]["id"], "s1", "There is no ID to clear."))
+    timeline = (await client.get(f"{API}/syncs/s1", headers=headers)).json()
+    assert [(one["state"], one["answer"]) for one in timeline["requests"]] == [
+        ("refused", "There is no ID to clear.")
+    ]
+
+
 async def test_nothing_is_sent_while_in_flight_or_in_doubt(
     log_database: Database, client: httpx.AsyncClient, bearer: Bearer
 ) -> None:

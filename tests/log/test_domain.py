@@ -118,11 +118,11 @@ CODES = st.sampled_from(
 )
 
 
-@given(STATES, CODES, st.tuples(st.booleans(), st.booleans(), st.booleans(), st.booleans()))
+@given(STATES, CODES, st.tuples(st.booleans(), st.booleans(), st.booleans()))
 def test_what_may_be_pressed_fits_where_it_is_listed(
-    state: SyncState, code: str | None, given_: tuple[bool, bool, bool, bool]
+    state: SyncState, code: str | None, given_: tuple[bool, bool, bool]
 ) -> None:
-    doubt, latest, linked, resync = given_
+    doubt, latest, resync = given_
     made = record(
         state,
         code=code,
@@ -135,14 +135,13 @@ def test_what_may_be_pressed_fits_where_it_is_listed(
     allowed = may_resync(made, latest=latest) is None
     if doubt or not latest or state is SyncState.IN_FLIGHT:
         assert not allowed
-        assert may_clear_id(made, latest=latest, linked=linked) is not None
+        assert may_clear_id(made, latest=latest) is not None
     elif listed in (Bucket.NEEDS_YOU, Bucket.RETRIES):
         assert allowed
     elif listed is None:
         assert not allowed
-    if may_clear_id(made, latest=latest, linked=linked) is None:
+    if may_clear_id(made, latest=latest) is None:
         assert allowed
-        assert linked
         assert code in ("3120",)
     assert (may_cancel(made) is None) == (state in OPEN - {SyncState.IN_FLIGHT} and not doubt)
     assert (listed is None) == (cause_of(made) is None) or listed is Bucket.RESYNCING

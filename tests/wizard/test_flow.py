@@ -249,6 +249,37 @@ async def test_resync_is_refused_while_in_doubt(sent: Wizard) -> None:
     assert refused["code"] == "QS-IN-DOUBT"
 
 
+async def test_resync_of_an_import_goes_back_for_review_and_says_so(wizard: Wizard) -> None:
+    await wizard.make_tenant()
+    await wizard.hear(seen(3, "80-2", customer(phone="555-0177")))
+    await wizard.approve_all()
+    failed = (await wizard.said("sync.approved"))[-1]
+    await wizard.hear(told("failed", failed, 4, code="QS-APP-SILENT"))
+    assert await operations(wizard) == []
+    command = Resync(
+        **stamp(), by="Dana R.", sync_id=failed["sync_id"], kind=Kind.CUSTOMER, quickbooks_id="80-2"
+    )
+    await wizard.hear(command)
+    assert await operations(wizard) == [("import", "create", "Oak & Sons")]
+    (answer,) = await wizard.said("command.refused")
+    assert (answer["code"], answer["command_id"]) == ("QS-REVIEW-AGAIN", command.id)
+    assert len(await wizard.said("sync.approved")) == 1
+
+
+async def test_resync_of_an_import_that_quickbooks_lost_says_that_nothing_is_left(wizard: Wizard) -> None:
+    await wizard.make_tenant()
+    await wizard.hear(seen(3, "80-2", customer()))
+    await wizard.approve_all()
+    failed = (await wizard.said("sync.approved"))[-1]
+    await wizard.hear(told("failed", failed, 4, code="QS-APP-SILENT"))
+    await wizard.hear(seen(5, "80-2", None))
+    await wizard.hear(
+        Resync(**stamp(), by="Dana R.", sync_id=failed["sync_id"], kind=Kind.CUSTOMER, quickbooks_id="80-2")
+    )
+    assert await operations(wizard) == []
+    assert [one["code"] for one in await wizard.said("command.refused")] == ["QS-NOTHING-DIFFERS"]
+
+
 async def test_kept_rows_come_back_after_the_session(wizard: Wizard) -> None:
     await wizard.make_tenant()
     await wizard.put(customer())

@@ -47,15 +47,18 @@ def may_resync(record: SyncRecord, *, latest: bool) -> Refusal | None:
     return None if problem(record) else NOT_UNSYNCED
 
 
-def may_clear_id(record: SyncRecord, *, latest: bool, linked: bool) -> Refusal | None:
-    """Whether the link of this sync's entity can be dropped now; ``None`` means yes."""
+def may_clear_id(record: SyncRecord, *, latest: bool) -> Refusal | None:
+    """Whether the owner of the links may be asked to drop this entity's; ``None`` means yes.
+
+    Whether there is a link is for the owner to say: what the log knows of links may be a moment behind.
+    """
     refusal = may_resync(record, latest=latest)
     if refusal is not None:
         return refusal
     why = problem(record)
     if why is None or Action.CLEAR_ID not in guidance(record, why).actions:
         return NOT_FOR_CLEAR
-    return None if linked and record.known_app_id else NO_LINK
+    return None if record.known_app_id else NO_LINK
 
 
 def may_cancel(record: SyncRecord) -> Refusal | None:

@@ -59,7 +59,7 @@ class Commands:
         for record, latest in await self._records(connection, tenant, sync_ids, result):
             app_id = record.known_app_id
             linked = await repository.is_linked(connection, tenant, record.kind, app_id) if app_id else None
-            refusal = may_clear_id(record, latest=latest, linked=linked is not None)
+            refusal = may_clear_id(record, latest=latest)
             if refusal is not None or app_id is None:
                 result.refused[record.sync_id] = refusal or UNKNOWN
             elif await self._clear(connection, record, app_id, linked, by=by, why=why):

@@ -77,7 +77,6 @@ def routes(site: Site) -> APIRouter:
         one = shown(row, now=frame.now)
         entries = [_event(event, record.edition) for event in events] + [_request(one) for one in requests]
         refused = may_resync(record, latest=one.latest) is not None or one.queued
-        linked = bool(link and link["linked"])
         return site.pages.render(
             request,
             "timeline.html",
@@ -89,8 +88,7 @@ def routes(site: Site) -> APIRouter:
             app_href=site.app_href(tenant, record.kind, app_id),
             code_href=partial(site.code_href, edition=frame.tenant.edition),
             may_resync=viewer.may(Role.APPROVER) and not refused,
-            may_clear=viewer.may(Role.ADMIN)
-            and may_clear_id(record, latest=one.latest, linked=linked) is None,
+            may_clear=viewer.may(Role.ADMIN) and may_clear_id(record, latest=one.latest) is None,
         )
 
     return router
@@ -164,15 +162,19 @@ def _succeeded(details: dict[str, Any], about: dict[str, Any], edition: Edition)
     return Entry(title="Arrived", tone=tone, icon="warn" if warnings else "check", text=text, **about)
 
 
+_REFUSED = {"QS-REVIEW-AGAIN": "Back for review.", "QS-NOTHING-DIFFERS": "Done."}
+"""What is said of a command that was not carried out as it stands, and yet is no trouble."""
+
+
 def _request(request: Any) -> Entry:
     words = "Resync" if request["action"] == "resync" else "Clear ID"
     outcome = {
         "open": "The answer is to come.",
         "answered": "Done.",
-        "refused": f"Refused: {request['answer']}",
+        "refused": f"{_REFUSED.get(request['code'], 'Refused:')} {request['answer']}",
     }
     why = f"{request['why']} " if request["why"] else ""
-    refused = request["state"] == "refused"
+    refused = request["state"] == "refused" and request["code"] not in _REFUSED
     return Entry(
         at=request["asked_at"],
         title=f"{words} pressed by {request['by']}",

@@ -115,7 +115,7 @@ async def clear_id_page(
         record = record_of(row)
         app_id = record.known_app_id
         linked = await repository.is_linked(connection, tenant, record.kind, app_id) if app_id else None
-    refusal = may_clear_id(record, latest=bool(row["latest"]), linked=linked is not None)
+    refusal = may_clear_id(record, latest=bool(row["latest"]))
     if refusal is not None:
         raise _refused(refusal)
     why = problem(record)
@@ -128,7 +128,7 @@ async def clear_id_page(
         row=shown(row, now=frame.now),
         why=guidance(record, why),
         said=why.message,
-        linked=linked,
+        linked=linked or record.quickbooks_id,
         code_href=site.code_href(why.code, edition=record.edition),
         errors=errors or {},
         given=given or {},

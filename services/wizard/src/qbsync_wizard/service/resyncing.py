@@ -84,7 +84,9 @@ async def _carry_out(
     if known.sync is not None and known.sync.is_open and known.sync.resync_of == sync_id:
         return  # pressed twice
     if told is not None and told["direction"] == Direction.IMPORT.value:
-        await _review_again(lane, kind, sync_id, app_id=told["app_id"], quickbooks_id=told["quickbooks_id"])
+        await _review_again(
+            lane, kind, sync_id, command_id, app_id=told["app_id"], quickbooks_id=told["quickbooks_id"]
+        )
         return
     found = resync(known, lane.tenant.edition, resync_of=sync_id)
     if isinstance(found, Refusal):
@@ -97,12 +99,18 @@ async def _carry_out(
 
 
 async def _review_again(
-    lane: Lane, kind: Kind, sync_id: str, *, app_id: str | None, quickbooks_id: str | None
+    lane: Lane, kind: Kind, sync_id: str, command_id: str, *, app_id: str | None, quickbooks_id: str | None
 ) -> None:
-    """An import goes back for review; QuickBooks is read again when it is approved."""
+    """An import goes back for review, and who asked is told so; QuickBooks is read again when it is approved."""
     await lane.connection.execute(QUERIES["mark_resynced"], lane.id, sync_id)
-    await reconsider(lane, kind, app_id=app_id, quickbooks_id=quickbooks_id)
+    item = await reconsider(lane, kind, app_id=app_id, quickbooks_id=quickbooks_id)
     await tell_counts(lane)
+    if item is None:
+        text = "Nothing is left to bring over: both sides agree, or QuickBooks does not hold it any more."
+        await _refuse(lane, command_id, sync_id, "QS-NOTHING-DIFFERS", text)
+    else:
+        text = "It waits in the Sync Wizard again. Review it there."
+        await _refuse(lane, command_id, sync_id, "QS-REVIEW-AGAIN", text)
 
 
 async def _consume(lane: Lane, moved: Movement) -> None:
