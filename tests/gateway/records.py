@@ -86,3 +86,75 @@ def line(line_id: str, quantity: str, price: str, amount: str, item: str = "I-3"
         "amount": amount,
         **more,
     }
+
+
+def sale(kind: str, app_id: str, **more: Any) -> Json:
+    """An estimate, a sales receipt or a credit memo."""
+    return {
+        "kind": kind,
+        "app_id": app_id,
+        "revision": "1",
+        "number": app_id,
+        "customer": {"app_id": "C-17"},
+        "date": "2026-11-02",
+        "memo": "North gate",
+        "lines": [line("1", "2.5", "95.00", "237.50")],
+        **more,
+    }
+
+
+def payment(
+    app_id: str = "P-1", amount: str = "237.50", applied: dict[str, str] | None = None, **more: Any
+) -> Json:
+    return {
+        "kind": "payment",
+        "app_id": app_id,
+        "revision": "1",
+        "number": app_id,
+        "customer": {"app_id": "C-17"},
+        "date": "2026-11-03",
+        "amount": amount,
+        "method": {"name": "Check"},
+        "applied": [{"invoice": {"app_id": of}, "amount": part} for of, part in (applied or {}).items()],
+        **more,
+    }
+
+
+def purchase(kind: str, app_id: str, lines: list[Json], **more: Any) -> Json:
+    """A purchase order or a bill."""
+    return {
+        "kind": kind,
+        "app_id": app_id,
+        "revision": "1",
+        "number": app_id,
+        "vendor": {"app_id": "W-1"},
+        "date": "2026-11-02",
+        "lines": lines,
+        **more,
+    }
+
+
+def by_account(line_id: str, amount: str, account: str = "Job Materials", **more: Any) -> Json:
+    return {
+        "line_id": line_id,
+        "account": {"name": account},
+        "description": f"Line {line_id}",
+        "amount": amount,
+        **more,
+    }
+
+
+def time_entry(app_id: str = "T-1", hours: str = "2.5", **more: Any) -> Json:
+    return {
+        "kind": "time_entry",
+        "app_id": app_id,
+        "revision": "1",
+        "date": "2026-11-02",
+        "hours": hours,
+        "vendor": {"app_id": "W-1"},
+        "customer": {"app_id": "C-17"},
+        "item": {"app_id": "I-3"},
+        "billable": True,
+        "notes": "Oaks in front",
+        **more,
+    }

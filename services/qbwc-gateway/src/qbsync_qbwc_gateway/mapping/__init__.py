@@ -5,18 +5,30 @@ from datetime import datetime
 from lxml import etree
 
 from qbsync_qbwc_gateway.mapping.base import Books, Mapper, NotSupportedError, Record, guid_of, head
+from qbsync_qbwc_gateway.mapping.bill import BILL
+from qbsync_qbwc_gateway.mapping.credit_memo import CREDIT_MEMO
 from qbsync_qbwc_gateway.mapping.customer import CUSTOMER
+from qbsync_qbwc_gateway.mapping.employee import EMPLOYEE
+from qbsync_qbwc_gateway.mapping.estimate import ESTIMATE
 from qbsync_qbwc_gateway.mapping.invoice import INVOICE
 from qbsync_qbwc_gateway.mapping.item import ITEM
 from qbsync_qbwc_gateway.mapping.job import JOB
 from qbsync_qbwc_gateway.mapping.lists import LISTS
+from qbsync_qbwc_gateway.mapping.payment import PAYMENT
+from qbsync_qbwc_gateway.mapping.purchase_order import PURCHASE_ORDER
+from qbsync_qbwc_gateway.mapping.sales_receipt import SALES_RECEIPT
+from qbsync_qbwc_gateway.mapping.time_entry import TIME_ENTRY
 from qbsync_qbwc_gateway.mapping.vendor import VENDOR
 from qbsync_qbwc_gateway.qbxml.reader import value
 from qbsync_qbwc_gateway.qbxml.writer import Request
 from qbsync_shared.connector import WorkItem
 from qbsync_shared.kinds import Kind, Operation
 
-MAPPERS: dict[Kind, Mapper] = {mapper.kind: mapper for mapper in (CUSTOMER, JOB, VENDOR, ITEM, INVOICE)}
+_NAMES = (CUSTOMER, JOB, VENDOR, EMPLOYEE, ITEM)
+_SALES = (INVOICE, ESTIMATE, SALES_RECEIPT, CREDIT_MEMO, PAYMENT)
+_PURCHASES = (PURCHASE_ORDER, BILL, TIME_ENTRY)
+
+MAPPERS: dict[Kind, Mapper] = {mapper.kind: mapper for mapper in (*_NAMES, *_SALES, *_PURCHASES)}
 
 _BY_RECORD = {
     name: mapper for mapper in MAPPERS.values() for name in mapper.records if mapper.kind is not Kind.JOB
@@ -41,10 +53,10 @@ def write(item: WorkItem, books: Books) -> Request:
         return mapper.update(item.entity, item.fields, link, books)
     if item.operation is Operation.DEACTIVATE and mapper.deactivate is not None:
         return mapper.deactivate(item.entity, link)
-    if item.operation is Operation.VOID and mapper.void_type is not None:
-        return Request("TxnVoidRq", {"TxnVoidType": mapper.void_type, "TxnID": link.quickbooks_id})
-    if item.operation is Operation.DELETE and mapper.void_type is not None:
-        return Request("TxnDelRq", {"TxnDelType": mapper.void_type, "TxnID": link.quickbooks_id})
+    if item.operation is Operation.VOID and mapper.txn_type is not None:
+        return Request("TxnVoidRq", {"TxnVoidType": mapper.txn_type, "TxnID": link.quickbooks_id})
+    if item.operation is Operation.DELETE and mapper.txn_type is not None:
+        return Request("TxnDelRq", {"TxnDelType": mapper.txn_type, "TxnID": link.quickbooks_id})
     raise NotSupportedError(f"QuickBooks Desktop cannot {item.operation.value} a {item.kind.label}.")
 
 

@@ -76,7 +76,7 @@ class Mapper:
     """How one kind goes to qbXML and comes back.
 
     ``create`` and ``update`` make the request; ``by_id`` and ``by_name`` the query for one record; ``read`` reads a
-    ``*Ret`` into an entity of the contract.
+    ``*Ret`` into an entity of the contract. ``txn_type`` is what QuickBooks calls a transaction when it is voided or deleted.
     """
 
     kind: Kind
@@ -86,7 +86,7 @@ class Mapper:
     by_id: Callable[[str], Request]
     by_name: Callable[[Any], Request]
     read: Callable[[etree._Element], Entity]
-    void_type: str | None = None
+    txn_type: str | None = None
     deactivate: Callable[[Any, LinkRow], Request] | None = None
 
 

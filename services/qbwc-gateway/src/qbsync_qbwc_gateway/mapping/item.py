@@ -1,14 +1,24 @@
 """Items. QuickBooks Desktop has one element per sort of item; the sorts that are both sold and bought have two shapes.
 
-Written: service, non-inventory, other charge. Read: all of them, so that names are known before approval.
+Written: service, non-inventory, other charge, and inventory and discount, which have one flat shape each. qbsync posts no
+stock quantity. Read: all of them, so that names are known before approval.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from lxml import etree
 
 from qbsync_qbwc_gateway.mapping import names
-from qbsync_qbwc_gateway.mapping.base import Books, Mapper, NotSupportedError, head, is_true, reference
+from qbsync_qbwc_gateway.mapping.base import (
+    Books,
+    Mapper,
+    NotSupportedError,
+    changed,
+    head,
+    is_true,
+    reference,
+)
 from qbsync_qbwc_gateway.qbxml.reader import number, value
 from qbsync_qbwc_gateway.qbxml.writer import Request
 from qbsync_shared.connector import LinkRow
@@ -19,6 +29,8 @@ _WRITTEN = {
     ItemType.SERVICE: "ItemService",
     ItemType.NON_INVENTORY: "ItemNonInventory",
     ItemType.OTHER_CHARGE: "ItemOtherCharge",
+    ItemType.INVENTORY: "ItemInventory",
+    ItemType.DISCOUNT: "ItemDiscount",
 }
 _READ = {
     "ItemServiceRet": ItemType.SERVICE,
@@ -41,6 +53,26 @@ _BOTH = {
     "expense_account": "ExpenseAccountRef",
 }
 _PURCHASE = _BOTH.keys() - _ONE.keys()
+_FLAT = {
+    ItemType.INVENTORY: {
+        "description": "SalesDesc",
+        "unit_price": "SalesPrice",
+        "income_account": "IncomeAccountRef",
+        "purchase_description": "PurchaseDesc",
+        "purchase_cost": "PurchaseCost",
+        "expense_account": "COGSAccountRef",
+        "asset_account": "AssetAccountRef",
+    },
+    ItemType.DISCOUNT: {
+        "description": "ItemDesc",
+        "unit_price": "DiscountRate",
+        "income_account": "AccountRef",
+    },
+}
+_NEEDED = {
+    ItemType.INVENTORY: ("income_account", "expense_account", "asset_account"),
+    ItemType.DISCOUNT: ("income_account",),
+}
 
 
 def _element(entity: Item) -> str:
@@ -82,7 +114,7 @@ def _head(entity: Item, books: Books) -> dict[str, Any]:
         "IsActive": entity.active,
         "SalesTaxCodeRef": books.ref(Kind.TAX_CODE, entity.tax_code),
     }
-    if entity.type is ItemType.NON_INVENTORY:
+    if entity.type in (ItemType.NON_INVENTORY, ItemType.INVENTORY):
         content["ManufacturerPartNumber"] = entity.sku
     return content
 
@@ -92,11 +124,32 @@ def _create(entity: Item, books: Books, guid: str) -> Request:
     content = _head(entity, books)
     if ":" in entity.name:
         content["ParentRef"] = {"FullName": entity.name.rsplit(":", 1)[0]}
-    if _is_bought(entity):
+    if entity.type in _FLAT:
+        content |= _flat(entity, _FLAT[entity.type], books)
+    elif _is_bought(entity):
         content["SalesAndPurchase"] = _sale_and_purchase(entity, books)
     else:
         content["SalesOrPurchase"] = _sale(entity, books)
     return Request(f"{element}AddRq", {f"{element}Add": {**content, "ExternalGUID": guid}})
+
+
+def _flat(entity: Item, elements: Mapping[str, str], books: Books) -> dict[str, Any]:
+    """The fields of a sort with one shape.
+
+    Raises:
+        NotSupportedError: QuickBooks demands an account that the item does not name.
+    """
+    lacking = [name.replace("_", " ") for name in _NEEDED[entity.type] if getattr(entity, name) is None]
+    if lacking:
+        sort = entity.type.value
+        raise NotSupportedError(
+            f"QuickBooks demands of this {sort} item: {', '.join(lacking)}. Add it in the app."
+        )
+    content: dict[str, Any] = {}
+    for name, element in elements.items():
+        given = getattr(entity, name)
+        content[element] = books.ref(Kind.ACCOUNT, given) if name.endswith("_account") else given
+    return content
 
 
 def _update(entity: Item, fields: tuple[str, ...], link: LinkRow, books: Books) -> Request:
@@ -117,7 +170,12 @@ def _update(entity: Item, fields: tuple[str, ...], link: LinkRow, books: Books) 
     }
     if content.get("SalesTaxCodeRef") == "":
         content["SalesTaxCodeRef"] = {"FullName": ""}
-    prices = _prices(entity, fields, link, books)
+    if entity.type in _FLAT:
+        elements = _FLAT[entity.type]
+        known = {name: (element,) for name, element in elements.items()}
+        prices = changed(_flat(entity, elements, books), fields, known)
+    else:
+        prices = _prices(entity, fields, link, books)
     return Request(f"{element}ModRq", {f"{element}Mod": {**head(link), **content, **prices}})
 
 
@@ -148,7 +206,9 @@ def _read(ret: etree._Element) -> Item:
         description=_first(
             ret, "SalesAndPurchase/SalesDesc", "SalesOrPurchase/Desc", "SalesDesc", "ItemDesc"
         ),
-        unit_price=_price(ret, "SalesAndPurchase/SalesPrice", "SalesOrPurchase/Price", "SalesPrice"),
+        unit_price=_price(
+            ret, "SalesAndPurchase/SalesPrice", "SalesOrPurchase/Price", "SalesPrice", "DiscountRate"
+        ),
         income_account=_account(
             ret,
             "SalesAndPurchase/IncomeAccountRef",

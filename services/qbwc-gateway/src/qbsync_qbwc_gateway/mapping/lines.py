@@ -1,9 +1,9 @@
 """Lines of sales documents: written with an explicit tax code, matched by the app's line_id, TxnLineID kept."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from lxml import etree
 
@@ -11,7 +11,7 @@ from qbsync_qbwc_gateway.mapping.base import Books, reference
 from qbsync_qbwc_gateway.qbxml.reader import number, value
 from qbsync_shared.connector import LinkRow
 from qbsync_shared.diff import same
-from qbsync_shared.entities import SalesLine
+from qbsync_shared.entities import PurchaseLine, SalesLine
 from qbsync_shared.kinds import Kind
 from qbsync_shared.money import line_amount
 
@@ -19,31 +19,41 @@ NEW_LINE = "-1"
 """The TxnLineID of a line that a Mod adds."""
 
 
-def write_line(line: SalesLine, books: Books) -> dict[str, Any]:
-    """One line. The amount always holds: where quantity x price does not come to it, the price is left to QuickBooks."""
+Line = TypeVar("Line", SalesLine, PurchaseLine)
+
+
+def write_line(line: SalesLine, books: Books, *, dated: bool = True) -> dict[str, Any]:
+    """One line. The amount always holds: where quantity x price does not come to it, the price is left to QuickBooks.
+
+    ``dated``: lines of an estimate have no service date in QuickBooks.
+    """
     content: dict[str, Any] = {
         "ItemRef": books.ref(Kind.ITEM, line.item),
         "Desc": line.description,
         "ClassRef": books.ref(Kind.CLASS, line.class_),
-        "ServiceDate": line.service_date,
+        "ServiceDate": line.service_date if dated else None,
     }
     if line.item is None and line.amount == 0:
         return content  # a line of text
-    exact = (
-        line.quantity is not None
-        and line.unit_price is not None
-        and line_amount(line.quantity, line.unit_price) == line.amount
-    )
     return {
         **content,
         "Quantity": line.quantity,
-        "Rate": line.unit_price if exact else None,
+        "Rate": line.unit_price if is_exact(line) else None,
         "Amount": line.amount,
         "SalesTaxCodeRef": books.ref(Kind.TAX_CODE, line.tax_code) or books.non_taxable,
     }
 
 
-def match_lines(lines: Sequence[SalesLine], link: LinkRow, books: Books) -> list[dict[str, Any]]:
+def is_exact(line: SalesLine | PurchaseLine) -> bool:
+    """Whether quantity x price comes to the amount."""
+    if line.quantity is None or line.unit_price is None:
+        return False
+    return line_amount(line.quantity, line.unit_price) == line.amount
+
+
+def match_lines(
+    lines: Sequence[Line], link: LinkRow, write: Callable[[Line], dict[str, Any]]
+) -> list[dict[str, Any]]:
     """The lines of a Mod, whole and in order; one that QuickBooks has keeps its TxnLineID, unchanged ones say no more."""
     known = _known(link)
     content = []
@@ -52,7 +62,7 @@ def match_lines(lines: Sequence[SalesLine], link: LinkRow, books: Books) -> list
         if sent is not None and same(sent, line.model_dump(mode="json", exclude_none=True, by_alias=True)):
             content.append({"TxnLineID": txn_line_id})
         else:
-            content.append({"TxnLineID": txn_line_id, **write_line(line, books)})
+            content.append({"TxnLineID": txn_line_id, **write(line)})
     return content
 
 
@@ -66,7 +76,7 @@ def _known(link: LinkRow) -> dict[str, tuple[str, dict[str, Any] | None]]:
     sent: list[dict[str, Any]] = link.sent.get("lines", [])
     returned: list[dict[str, Any]] = link.returned.get("lines", [])
     if len(sent) == len(returned):
-        pairs = zip(sent, returned, strict=True)
+        pairs = zip(sorted(sent, key=_is_by_item), sorted(returned, key=_is_by_item), strict=True)
         return {ours["line_id"]: (theirs["line_id"], ours) for ours, theirs in pairs}
     left = list(returned)
     known: dict[str, tuple[str, dict[str, Any] | None]] = {}
@@ -76,6 +86,11 @@ def _known(link: LinkRow) -> dict[str, tuple[str, dict[str, Any] | None]]:
             left.remove(twin)
             known[ours["line_id"]] = (twin["line_id"], ours)
     return known
+
+
+def _is_by_item(line: dict[str, Any]) -> bool:
+    """QuickBooks keeps the lines of a bill in two blocks, those by account first."""
+    return "account" not in line or "item" in line
 
 
 def _alike(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
