@@ -1,16 +1,18 @@
 """Links, commands of people, the app's answers to imports, and what was seen in QuickBooks."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from qbsync_shared.clock import Clock
 from qbsync_shared.connector import repository as store
-from qbsync_shared.connector.domain import Json, LinkRow, Seen, WorkItem, without_quickbooks_ids
+from qbsync_shared.connector.domain import LinkRow, Seen, WorkItem, without_quickbooks_ids
 from qbsync_shared.connector.events import Announcer
+from qbsync_shared.connector.observing import observe
 from qbsync_shared.connector.references import name_app_ids
-from qbsync_shared.diff import changed_fields, same
-from qbsync_shared.entities import ItemType, parse_entity
+from qbsync_shared.diff import changed_fields
+from qbsync_shared.entities import parse_entity
 from qbsync_shared.ids import EntityKey, MakeId
-from qbsync_shared.kinds import Direction, Edition, Operation, rules
+from qbsync_shared.kinds import Direction, Edition, Operation
 from qbsync_shared.messages import (
     AuditRecorded,
     Cancel,
@@ -28,7 +30,7 @@ from qbsync_shared.messages import (
     Resume,
 )
 from qbsync_shared.messages.base import stamp
-from qbsync_shared.messaging import publish
+from qbsync_shared.messaging import publish, publish_many
 from qbsync_shared.postgres import Connection
 from qbsync_shared.states import SyncState
 
@@ -235,66 +237,50 @@ class LinkKeeper:
     async def observe(
         self, connection: Connection, tenant: str, record: Seen, *, import_since: datetime | None = None
     ) -> bool:
-        """Take note of a record as QuickBooks holds it; True where that is news to the wizard.
+        """As `observe_many`, for one record: whether it is news."""
+        (news,) = await self.observe_many(connection, tenant, [record], import_since=import_since)
+        return news
+
+    async def observe_many(
+        self,
+        connection: Connection,
+        tenant: str,
+        records: Sequence[Seen],
+        *,
+        import_since: datetime | None = None,
+    ) -> list[bool]:
+        """Take note of records as QuickBooks holds them; which of them are news to the wizard.
 
         What was last changed before ``import_since`` is told for matching only: imports start on the day of connection
         until an admin sets an earlier date.
-
-        Own writes do not echo back: only a mapped field that differs from QuickBooks' own last form is news, not a
-        version token that moved (architecture, rule 6).
         """
         await store.lock(connection, tenant)
-        named = await self._with_app_ids(connection, tenant, record)
-        before = await store.get_seen(connection, tenant, record.kind, record.quickbooks_id)
-        link = await store.get_link_by_quickbooks(connection, tenant, record.kind, record.quickbooks_id)
-        if before is not None and before.deleted == record.deleted and _alike(before.entity, named):
-            if record.token != before.token:
-                await store.put_seen(connection, tenant, _with_entity(record, named))
-                await self._move_token(connection, tenant, link, record, named)
-            return False
-        if before is None and record.deleted:
-            return False
-        version = await store.put_seen(connection, tenant, _with_entity(record, named))
-        await self._move_token(connection, tenant, link, record, named)
-        import_is_on = Direction.IMPORT in rules(record.kind).directions and not _read_only(named)
-        old = before is None and import_since is not None and _older(record, import_since)
-        await publish(
-            connection,
+        observed = await observe(connection, tenant, records)
+        now = self._clock.now()
+        messages = [
             QuickBooksEntityChanged(
-                **self._say.stamp(tenant, self._clock.now()),
-                version=version,
-                kind=record.kind,
-                quickbooks_id=record.quickbooks_id,
-                app_id=link.app_id if link else None,
-                entity=named,
-                deleted=record.deleted,
-                for_matching=not import_is_on or (old and link is None),
-                changed_at=record.changed_at,
-            ),
-        )
-        return True
-
-    async def _with_app_ids(self, connection: Connection, tenant: str, record: Seen) -> Json | None:
-        if record.entity is None:
-            return None
-        entity = await name_app_ids(connection, tenant, parse_entity(record.entity))
-        return entity.to_json()
-
-    async def _move_token(
-        self, connection: Connection, tenant: str, link: LinkRow | None, record: Seen, named: Json | None
-    ) -> None:
-        """Nothing that matters changed since the last sync: the newest token saves a stale write."""
-        if link is not None and named is not None and record.token and _alike(link.returned, named):
-            await connection.execute(
-                store.QUERIES["set_token"], tenant, record.kind.value, record.quickbooks_id, record.token
+                **self._say.stamp(tenant, now),
+                version=one.version,
+                kind=one.seen.kind,
+                quickbooks_id=one.seen.quickbooks_id,
+                app_id=one.link.app_id if one.link else None,
+                entity=one.seen.entity,
+                deleted=one.seen.deleted,
+                for_matching=one.is_for_matching(import_since),
+                changed_at=one.seen.changed_at,
             )
+            for one in observed
+            if one.is_news
+        ]
+        await publish_many(connection, messages)
+        return [one.is_news for one in observed]
 
     async def changed_since(self, connection: Connection, item: WorkItem, read: Seen) -> tuple[str, ...]:
         """Which of the approved fields differ in QuickBooks from what they were at the last sync (3200, 5010)."""
         if item.link is None or read.entity is None:
             return item.fields
-        named = await self._with_app_ids(connection, item.tenant, read)
-        moved = set(changed_fields(item.link.returned, named or {}))
+        named = await name_app_ids(connection, item.tenant, parse_entity(read.entity))
+        moved = set(changed_fields(item.link.returned, named.to_json()))
         return tuple(field for field in item.fields if field in moved)
 
     async def _refuse(
@@ -328,45 +314,3 @@ class LinkKeeper:
             ),
             caused_by=command.id,
         )
-
-
-def _alike(before: Json | None, after: Json | None) -> bool:
-    """Whether two readings say the same; a reference that only learnt its app id does."""
-    return same(_bare(before), _bare(after))
-
-
-def _bare(entity: Json | None) -> Json | None:
-    if entity is None:
-        return None
-
-    def strip(value: object) -> object:
-        if isinstance(value, dict):
-            keep = {key: strip(inner) for key, inner in value.items()}
-            if "quickbooks_id" in keep:
-                keep.pop("app_id", None)
-            return keep
-        if isinstance(value, list):
-            return [strip(inner) for inner in value]
-        return value
-
-    return {key: strip(value) for key, value in entity.items() if key not in ("app_id", "revision")}
-
-
-def _read_only(entity: Json | None) -> bool:
-    """Sales-tax and group items are read like a list and never reviewed (contract, section 2)."""
-    return entity is not None and entity.get("type") in (ItemType.SALES_TAX, ItemType.GROUP)
-
-
-def _older(record: Seen, since: datetime) -> bool:
-    return record.changed_at is not None and record.changed_at < since
-
-
-def _with_entity(record: Seen, entity: Json | None) -> Seen:
-    return Seen(
-        kind=record.kind,
-        quickbooks_id=record.quickbooks_id,
-        token=record.token,
-        entity=entity,
-        deleted=record.deleted,
-        changed_at=record.changed_at,
-    )

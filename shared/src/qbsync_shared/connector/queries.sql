@@ -14,6 +14,10 @@ update work_lane set next_seq = next_seq + 1 where tenant_id = $1 returning next
 -- The version of a link or a seen entity; grows over all objects of the service.
 select nextval('object_version') as version
 
+-- name: next_versions
+-- As many versions as are wanted, growing.
+select nextval('object_version') as version from generate_series(1, $1::int)
+
 -- name: get_item
 -- One sync.
 select * from work_item where tenant_id = $1 and sync_id = $2
@@ -231,6 +235,12 @@ select count(*) as total from link where tenant_id = $1
 -- name: get_seen
 -- What QuickBooks was last seen to hold.
 select * from seen_entity where tenant_id = $1 and kind = $2 and quickbooks_id = $3
+
+-- name: seen_of
+-- What QuickBooks was last seen to hold of several records.
+select s.* from seen_entity s
+  join unnest($2::text[], $3::text[]) as wanted (kind, quickbooks_id) using (kind, quickbooks_id)
+ where s.tenant_id = $1
 
 -- name: put_seen
 -- Remember what QuickBooks holds.

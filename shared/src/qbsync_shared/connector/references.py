@@ -1,6 +1,6 @@
 """References between records: app id to QuickBooks id for exports, and back for imports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from qbsync_shared.connector import repository as store
@@ -31,7 +31,11 @@ async def resolve(connection: Connection, tenant: str, entity: Entity) -> Entity
 async def name_app_ids(connection: Connection, tenant: str, entity: Entity) -> Entity:
     """The entity as read from QuickBooks, with the app id in every reference to a linked record."""
     wanted = [(kind, ref.quickbooks_id) for _, kind, ref in entity.references() if ref.quickbooks_id]
-    app_ids = await store.app_ids_of(connection, tenant, wanted)
+    return with_app_ids(entity, await store.app_ids_of(connection, tenant, wanted))
+
+
+def with_app_ids(entity: Entity, app_ids: Mapping[tuple[Kind, str], str]) -> Entity:
+    """The entity with the app id in every reference to a record of QuickBooks that is in ``app_ids``."""
 
     def fill(kind: Kind, reference: Reference) -> Reference:
         app_id = app_ids.get((kind, reference.quickbooks_id)) if reference.quickbooks_id else None

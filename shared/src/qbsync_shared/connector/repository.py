@@ -1,6 +1,6 @@
 """The queue's tables as values."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -238,15 +238,23 @@ async def links_of(
     return {EntityKey(Kind(row["kind"]), row["app_id"]): link_row(row) for row in rows}
 
 
-async def app_ids_of(
+async def links_of_quickbooks(
     connection: Connection, tenant: str, records: Iterable[tuple[Kind, str]]
-) -> dict[tuple[Kind, str], str]:
-    """App ids of linked records of QuickBooks."""
+) -> dict[tuple[Kind, str], LinkRow]:
+    """The links of several records of QuickBooks; those without one are missing."""
     wanted = list(dict.fromkeys(records))
     rows = await connection.fetch(
         QUERIES["links_of_quickbooks"], tenant, [kind.value for kind, _ in wanted], [one for _, one in wanted]
     )
-    return {(Kind(row["kind"]), row["quickbooks_id"]): row["app_id"] for row in rows}
+    return {(Kind(row["kind"]), row["quickbooks_id"]): link_row(row) for row in rows}
+
+
+async def app_ids_of(
+    connection: Connection, tenant: str, records: Iterable[tuple[Kind, str]]
+) -> dict[tuple[Kind, str], str]:
+    """App ids of linked records of QuickBooks."""
+    links = await links_of_quickbooks(connection, tenant, records)
+    return {record: link.app_id for record, link in links.items()}
 
 
 async def put_link(connection: Connection, link: LinkRow) -> LinkRow:
@@ -312,3 +320,30 @@ async def put_seen(connection: Connection, tenant: str, record: Seen) -> int:
         record.deleted,
     )
     return version
+
+
+async def seen_of(
+    connection: Connection, tenant: str, records: Iterable[tuple[Kind, str]]
+) -> dict[tuple[Kind, str], Seen]:
+    """What QuickBooks was last seen to hold of several records."""
+    wanted = list(dict.fromkeys(records))
+    rows = await connection.fetch(
+        QUERIES["seen_of"], tenant, [kind.value for kind, _ in wanted], [one for _, one in wanted]
+    )
+    return {(Kind(row["kind"]), row["quickbooks_id"]): seen(row) for row in rows}
+
+
+async def put_seen_many(connection: Connection, tenant: str, records: Sequence[Seen]) -> list[int]:
+    """Remember what QuickBooks holds; the version of each."""
+    if not records:
+        return []
+    rows = await connection.fetch(QUERIES["next_versions"], len(records))
+    versions = [int(row["version"]) for row in rows]
+    await connection.executemany(
+        QUERIES["put_seen"],
+        [
+            (tenant, one.kind.value, one.quickbooks_id, version, one.token, one.entity, one.deleted)
+            for one, version in zip(records, versions, strict=True)
+        ],
+    )
+    return versions

@@ -1,6 +1,7 @@
 """The connector service's projection of the wizard's tenants, and which company each is bound to."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -107,3 +108,11 @@ async def rebind(connection: Connection, tenant_id: str, company_id: str) -> boo
     except asyncpg.UniqueViolationError:
         return False
     return True
+
+
+def import_since(tenant: Tenant | None, connected_at: datetime | None) -> datetime | None:
+    """From when on changes in QuickBooks are reviewed: the date an admin set, else the day of connection (contract, section 2)."""
+    chosen = tenant.settings.get("import_since") if tenant else None
+    if chosen:
+        return datetime.fromisoformat(f"{chosen}T00:00:00+00:00")
+    return connected_at.replace(hour=0, minute=0, second=0, microsecond=0) if connected_at else None

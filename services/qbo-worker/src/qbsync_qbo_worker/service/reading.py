@@ -192,14 +192,9 @@ class Reader:
             return False
 
     async def _import_since(self, connection: Any, tenant: str) -> datetime | None:
-        """The date an admin set, else the day of connection."""
-        known = await tenants.get(connection, tenant)
-        chosen = known.settings.get("import_since") if known else None
-        if chosen:
-            return datetime.fromisoformat(f"{chosen}T00:00:00+00:00")
         row = await store.get(connection, tenant)
-        connected = row.connected_at if row else None
-        return connected.replace(hour=0, minute=0, second=0, microsecond=0) if connected else None
+        known = await tenants.get(connection, tenant)
+        return tenants.import_since(known, row.connected_at if row else None)
 
     async def _rows(self, tenant: str, resource: str, where: str) -> AsyncIterator[Json]:
         """All rows of a query, page by page in a stable order."""

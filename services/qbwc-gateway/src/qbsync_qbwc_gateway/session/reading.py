@@ -14,13 +14,28 @@ from qbsync_qbwc_gateway.postgres import repository as store
 from qbsync_qbwc_gateway.qbxml.reader import Responses, Result, value
 from qbsync_qbwc_gateway.qbxml.writer import Request, Version, message_set
 from qbsync_qbwc_gateway.session.model import Json, Session
-from qbsync_shared.connector import LinkKeeper, Seen
+from qbsync_shared.connector import LinkKeeper, Seen, tenants
 from qbsync_shared.kinds import Kind
 from qbsync_shared.postgres import Connection
 
 log = structlog.get_logger(__name__)
 
 PAGE = 200
+DOCUMENTS = 100
+"""How many transactions make a page: with their lines they are several times as long as names."""
+
+TRANSACTIONS = (
+    ("invoice", "Invoice"),
+    ("estimate", "Estimate"),
+    ("sales_receipt", "SalesReceipt"),
+    ("credit_memo", "CreditMemo"),
+    ("payment", "ReceivePayment"),
+    ("purchase_order", "PurchaseOrder"),
+    ("bill", "Bill"),
+    ("time_entry", "TimeTracking"),
+)
+"""Kind and what QuickBooks calls it. Payments are imported; of the others changes and deletions are watched."""
+
 OVERLAP = timedelta(minutes=70)
 """An hour is repeated when daylight saving ends, and TimeModified follows the wall clock (qbxml.md, section 7)."""
 
@@ -29,11 +44,12 @@ ITERATOR_LOST = "3391"
 
 @dataclass(frozen=True)
 class Source:
-    """One list: its query, and whether QuickBooks hands it over page by page."""
+    """One list or sort of transaction: its query, and how many records make a page where QuickBooks can iterate."""
 
     name: str
     query: str
-    pages: bool = False
+    page: int = 0
+    documents: bool = False
     deletions: tuple[str, ...] = ()
 
 
@@ -43,15 +59,18 @@ SOURCES = (
     Source("term", "TermsQueryRq"),
     Source("tax_code", "SalesTaxCodeQueryRq"),
     Source("payment_method", "PaymentMethodQueryRq"),
-    Source("customer", "CustomerQueryRq", pages=True),
-    Source("vendor", "VendorQueryRq", pages=True),
-    Source("item", "ItemQueryRq", pages=True),
+    Source("customer", "CustomerQueryRq", page=PAGE),
+    Source("vendor", "VendorQueryRq", page=PAGE),
+    Source("employee", "EmployeeQueryRq"),
+    Source("item", "ItemQueryRq", page=PAGE),
+    *(Source(name, f"{element}QueryRq", page=DOCUMENTS, documents=True) for name, element in TRANSACTIONS),
     Source(
         "deleted_names",
         "ListDeletedQueryRq",
         deletions=(
             "Customer",
             "Vendor",
+            "Employee",
             "ItemService",
             "ItemNonInventory",
             "ItemOtherCharge",
@@ -59,13 +78,16 @@ SOURCES = (
             "ItemDiscount",
         ),
     ),
-    Source("deleted_transactions", "TxnDeletedQueryRq", deletions=("Invoice",)),
+    Source(
+        "deleted_transactions", "TxnDeletedQueryRq", deletions=tuple(element for _, element in TRANSACTIONS)
+    ),
 )
 _BY_NAME = {source.name: source for source in SOURCES}
 _KINDS_OF_DELETED = {
     "Customer": (Kind.CUSTOMER, Kind.JOB),
     "Vendor": (Kind.VENDOR,),
-    "Invoice": (Kind.INVOICE,),
+    "Employee": (Kind.EMPLOYEE,),
+    **{element: (Kind(name),) for name, element in TRANSACTIONS},
 }
 
 
@@ -139,22 +161,38 @@ class Reading:
             store.QUERIES["seen_tokens"], session.tenant, [record.quickbooks_id for record in readable]
         )
         known = {row["quickbooks_id"]: row["token"] for row in rows}
-        for record in readable:
-            if record.token is not None and known.get(record.quickbooks_id) == record.token:
-                continue
-            news = await self._keeper.observe(connection, session.tenant, seen_of(record))
-            session.received += news and not record.kind.is_list
+        moved = [
+            record
+            for record in readable
+            if record.token is None or known.get(record.quickbooks_id) != record.token
+        ]
+        news = await self._keeper.observe_many(
+            connection,
+            session.tenant,
+            [seen_of(record) for record in moved],
+            import_since=await self._import_since(connection, session),
+        )
+        session.received += sum(
+            one and not record.kind.is_list for one, record in zip(news, moved, strict=True)
+        )
+
+    async def _import_since(self, connection: Connection, session: Session) -> datetime | None:
+        connector = await store.get_connector(connection, session.tenant)
+        known = await tenants.get(connection, session.tenant)
+        return tenants.import_since(known, connector.bound_at if connector else None)
 
     async def _observe_deleted(
         self, connection: Connection, session: Session, records: Iterable[etree._Element]
     ) -> None:
+        gone = []
         for record in records:
             deleted = value(record, "ListID") or value(record, "TxnID")
             sort = value(record, "ListDelType") or value(record, "TxnDelType") or ""
-            for kind in _KINDS_OF_DELETED.get(sort, (Kind.ITEM,)):
-                gone = Seen(kind=kind, quickbooks_id=deleted or "", deleted=True)
-                if await self._keeper.observe(connection, session.tenant, gone):
-                    session.received += 1
+            gone += [
+                Seen(kind=kind, quickbooks_id=deleted or "", deleted=True)
+                for kind in _KINDS_OF_DELETED.get(sort, (Kind.ITEM,))
+            ]
+        session.received += sum(await self._keeper.observe_many(connection, session.tenant, gone))
 
 
 def restart(session: Session) -> None:
@@ -194,14 +232,20 @@ def _query(source: Source, reading: Json) -> Request:
         kind = "ListDelType" if source.query.startswith("List") else "TxnDelType"
         period = {"FromDeletedDate": since} if since else None
         return Request(source.query, {kind: list(source.deletions), "DeletedDateRangeFilter": period})
-    content: dict[str, Any] = {"ActiveStatus": "All", "FromModifiedDate": since}
-    if not source.pages:
+    content: dict[str, Any]
+    if source.documents:
+        content = {"ModifiedDateRangeFilter": {"FromModifiedDate": since} if since else None}
+        if source.name != Kind.TIME_ENTRY.value:
+            content["IncludeLineItems"] = True
+    else:
+        content = {"ActiveStatus": "All", "FromModifiedDate": since}
+    if not source.page:
         return Request(source.query, content)
     if "iterator" in reading:
         attributes = {"iterator": "Continue", "iteratorID": reading["iterator"]}
     else:
         attributes = {"iterator": "Start"}
-    return Request(source.query, {"MaxReturned": str(PAGE), **content}, attributes)
+    return Request(source.query, {"MaxReturned": str(source.page), **content}, attributes)
 
 
 def _since(watermark: str | None) -> str | None:
