@@ -44,4 +44,4 @@ async def desktop(
     await made.configure()
     await made.connect()
     yield made
-    company.store.close()
+    made.company.store.close()

@@ -63,7 +63,7 @@ FLOWS: dict[type[Message], Flow] = {
     said.Resume: _BY_OPERATORS,
     said.CommandRefused: Flow((WIZARD, *CONNECTORS), (WIZARD, LOG)),
     said.LookUpAnswered: Flow(CONNECTORS, ()),
-    said.ReconcileReported: Flow((), ()),
+    said.ReconcileReported: Flow((GATEWAY,), ()),
     said.AuditRecorded: Flow((*CONNECTORS, LOG), (LOG,)),
 }
 """Checked against the code of the services by a test."""

@@ -11,8 +11,10 @@ from fastapi import APIRouter, FastAPI
 from qbsync_qbwc_gateway import http
 from qbsync_qbwc_gateway.messages import SCHEMA, SERVICE, subscriptions
 from qbsync_qbwc_gateway.postgres import repository as store
+from qbsync_qbwc_gateway.reconciling import Reconciling
 from qbsync_qbwc_gateway.service import Connectors, plans_of
 from qbsync_qbwc_gateway.session.announcing import Announcing
+from qbsync_qbwc_gateway.session.comparing import Comparing
 from qbsync_qbwc_gateway.session.looking import Looking
 from qbsync_qbwc_gateway.session.passwords import Passwords
 from qbsync_qbwc_gateway.session.reading import Reading
@@ -46,6 +48,7 @@ class Gateway:
     keeper: LinkKeeper
     connector: WebConnector
     connectors: Connectors
+    reconciling: Reconciling
 
 
 def make_set_id() -> str:
@@ -67,7 +70,8 @@ def assemble(
     passwords = passwords or Passwords(now=clock.now)
     announcing = Announcing(clock=clock, make_id=make_id)
     sending = Sending(queue, Looking(queue, keeper), clock=clock, make_set_id=make_set_id)
-    running = Running(queue, Reading(keeper), sending, announcing, clock=clock)
+    comparing = Comparing(queue, sending, announcing, clock=clock)
+    running = Running(queue, Reading(keeper), sending, comparing, announcing, clock=clock)
     plans = plans_of(settings.desktop_plans)
     rules = Rules(version=VERSION, plans=plans, read_every=timedelta(seconds=settings.read_every_seconds))
     return Gateway(
@@ -87,6 +91,7 @@ def assemble(
             public_url=settings.public_url,
             plans=plans,
         ),
+        reconciling=Reconciling(database, keeper, announcing, clock=clock, make_id=make_id),
     )
 
 
@@ -117,10 +122,10 @@ def make_routers(
     settings: GatewaySettings, database: Database, gateway: Gateway, pages: Pages
 ) -> Sequence[APIRouter]:
     """SOAP, API and pages."""
-    site = Site(pages, gateway.connectors)
+    site = Site(pages, gateway.connectors, gateway.reconciling)
     return [
         soap_router(gateway.connector, public_url=settings.public_url),
-        http.routes(database, gateway.connectors, app_name=settings.app_name),
+        http.routes(database, gateway.connectors, gateway.reconciling, app_name=settings.app_name),
         page_routes(site),
         action_routes(site),
     ]

@@ -1,15 +1,17 @@
 """The JSON API: connector users, the .qwc file, health, the queue and the links; and the page that AppSupport names."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict
 
 from qbsync_qbwc_gateway.qwc import QwcChoices
+from qbsync_qbwc_gateway.reconciling import Choice, Finding, NotOfferedError, Reconciling
 from qbsync_qbwc_gateway.service import Connectors, Health, NotForDesktopError
 from qbsync_shared.connector import listing
 from qbsync_shared.ids import TenantId
+from qbsync_shared.kinds import Kind
 from qbsync_shared.postgres import Database
 from qbsync_shared.web import Principal, Role, require
 from qbsync_shared.web.paging import LIMIT, Cursor, Keyset, Limit, Listing
@@ -73,9 +75,45 @@ class ConnectorHealth(BaseModel):
     sessions: list[ConnectorRun]
 
 
-def routes(database: Database, connectors: Connectors, *, app_name: str) -> APIRouter:
+class ReconcileGroup(BaseModel):
+    """Linked records of a kind that the company file lacks, or holds in an older form."""
+
+    kind: Kind
+    finding: Finding
+    records: int
+    undecided: int
+    examples: list[str]
+
+
+class Reconcile(BaseModel):
+    """How the company file compares with the links. ``state``: ``none``, ``comparing`` or ``open`` (an admin decides)."""
+
+    state: Literal["none", "comparing", "open"]
+    groups: list[ReconcileGroup]
+
+
+class ReconcileChoice(BaseModel):
+    """What becomes of a group; without ``kind`` of all kinds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    finding: Finding
+    choice: Choice
+    kind: Kind | None = None
+
+
+class Reconciled(BaseModel):
+    """How many records a choice concerned."""
+
+    records: int
+
+
+def routes(
+    database: Database, connectors: Connectors, reconciling: Reconciling, *, app_name: str
+) -> APIRouter:
     """The routes."""
     router = APIRouter()
+    router.include_router(_reconcile_routes(connectors, reconciling))
     router.include_router(_connector_routes(connectors))
     router.include_router(_list_routes(database))
     router.include_router(_support_routes(app_name))
@@ -121,6 +159,48 @@ def _connector_routes(connectors: Connectors) -> APIRouter:
         if health is None:
             raise not_found("connector", "Create the connector user first.")
         return _health(health)
+
+    return router
+
+
+def _reconcile_routes(connectors: Connectors, reconciling: Reconciling) -> APIRouter:
+    router = APIRouter(prefix=_TENANT, tags=["reconcile"])
+
+    @router.get("/reconcile")
+    async def get_reconcile(tenant: TenantId, _: Viewer) -> Reconcile:
+        """Whether a restored backup of the company file was found, and what it lacks."""
+        if await connectors.tenant(tenant) is None:
+            raise unknown_tenant()
+        found = await reconciling.report(tenant)
+        if found is None:
+            return Reconcile(state="none", groups=[])
+        groups = [ReconcileGroup(**{**vars(one), "examples": list(one.examples)}) for one in found.groups]
+        return Reconcile(state="open" if found.is_open else "comparing", groups=groups)
+
+    @router.get("/reconcile/records")
+    async def get_records(tenant: TenantId, _: Viewer, limit: Limit = LIMIT, cursor: Cursor = None) -> Listed:
+        """The records that are missing or older, with what was chosen for each."""
+        kind, app_id = _LINKS.decode(cursor) if cursor else ("", "")
+        rows = await reconciling.findings(tenant, after=(kind, app_id), limit=limit)
+        items = [
+            {name: row[name] for name in ("kind", "app_id", "quickbooks_id", "label", "finding", "choice")}
+            for row in rows
+        ]
+        last = (rows[-1]["kind"], rows[-1]["app_id"]) if len(rows) == limit else None
+        found = await reconciling.report(tenant)
+        total = sum(group.records for group in found.groups) if found else len(rows)
+        return Listed(items=items, next_cursor=_LINKS.encode(last) if last else None, total=total)
+
+    @router.post("/reconcile")
+    async def post_reconcile(tenant: TenantId, principal: Admin, body: ReconcileChoice) -> Reconciled:
+        """Decide about a group: ``again`` (back for review), ``link`` (take QuickBooks' older form) or ``leave``."""
+        try:
+            records = await reconciling.decide(
+                tenant, finding=body.finding, kind=body.kind, choice=body.choice, by=principal.name
+            )
+        except NotOfferedError as reason:
+            raise conflict("not-offered", "Not for these records", str(reason)) from None
+        return Reconciled(records=records)
 
     return router
 

@@ -40,7 +40,7 @@ def subscriptions(queue: WorkQueue, keeper: LinkKeeper, connectors: Connectors) 
 
 async def _deleted(connection: Connection, message: said.TenantDeleted) -> None:
     await tenants.deleted(connection, message)
-    for name in ("erase_sets", "erase_sessions", "drop_cursors", "erase_connector"):
+    for name in ("erase_sets", "erase_comparison", "erase_sessions", "drop_cursors", "erase_connector"):
         await connection.execute(store.QUERIES[name], message.tenant)
 
 

@@ -1,6 +1,7 @@
 """Links, commands of people, the app's answers to imports, and what was seen in QuickBooks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from qbsync_shared.clock import Clock
@@ -274,6 +275,31 @@ class LinkKeeper:
         ]
         await publish_many(connection, messages)
         return [one.is_news for one in observed]
+
+    async def forget(self, connection: Connection, tenant: str, key: EntityKey, *, by: str, why: str) -> None:
+        """QuickBooks lost a linked record: drop the link, so that its entity comes back for review."""
+        await store.lock(connection, tenant)
+        link = await store.drop_link(connection, tenant, key)
+        if link is None:
+            return
+        version = await store.next_version(connection)
+        cleared = self._say.link_cleared(link, self._clock.now(), version=version, by=by, why=why)
+        await publish(connection, cleared)
+        gone = Seen(kind=key.kind, quickbooks_id=link.quickbooks_id, deleted=True)
+        await self.observe(connection, tenant, gone)
+
+    async def rebase(self, connection: Connection, tenant: str, key: EntityKey, held: Seen) -> None:
+        """QuickBooks fell back to an older form: compare the app's record with that one from now on, for review."""
+        await store.lock(connection, tenant)
+        link = await store.get_link(connection, tenant, key)
+        if link is None or held.entity is None:
+            return
+        named = (await name_app_ids(connection, tenant, parse_entity(held.entity))).to_json()
+        fresh = replace(link, token=held.token, sent={}, returned=named)
+        await store.put_seen(connection, tenant, replace(held, entity=named))
+        await publish(
+            connection, self._say.link_created(await store.put_link(connection, fresh), self._clock.now())
+        )
 
     async def changed_since(self, connection: Connection, item: WorkItem, read: Seen) -> tuple[str, ...]:
         """Which of the approved fields differ in QuickBooks from what they were at the last sync (3200, 5010)."""

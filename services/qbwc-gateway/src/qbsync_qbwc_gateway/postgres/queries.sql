@@ -165,6 +165,10 @@ delete from import_cursor where tenant_id = $1
 select quickbooks_id, token from seen_entity
  where tenant_id = $1 and quickbooks_id = any($2::text[]) and not deleted and token is not null
 
+-- name: erase_comparison
+-- Forget a tenant: what was compared.
+delete from comparison where tenant_id = $1
+
 -- name: erase_connector
 -- Forget a tenant: its connector user.
 delete from connector where tenant_id = $1
@@ -186,3 +190,65 @@ select (select count(*) from work_item w
 -- name: tenants_awaiting_app
 -- Tenants that have handed an import to their app.
 select distinct tenant_id from work_item where state = 'in_flight' and awaiting_app_since is not null
+
+-- name: set_marker
+-- The company file holds at least this run marker now.
+update connector set marker = greatest(marker, $2) where tenant_id = $1
+
+-- name: begin_comparison
+-- The file is older than the links: nothing is sent until it was compared.
+update connector set compare = 'running', compare_marker = $2 where tenant_id = $1
+
+-- name: open_comparison
+-- Compared; an admin decides.
+update connector set compare = 'open' where tenant_id = $1
+
+-- name: end_comparison
+-- These are the books from now on; with $2 as the marker that they hold.
+update connector set compare = null, compare_marker = null, marker = coalesce($2, marker) where tenant_id = $1
+
+-- name: forget_findings
+-- A new comparison begins.
+delete from comparison where tenant_id = $1
+
+-- name: links_to_compare
+-- Linked records that QuickBooks is believed to hold, after a key.
+select l.kind, l.app_id, l.quickbooks_id, l.token,
+       coalesce(l.sent ->> 'name', l.sent ->> 'number', l.returned ->> 'name', l.returned ->> 'number', l.app_id) as label
+  from link l
+  left join seen_entity s on s.tenant_id = l.tenant_id and s.kind = l.kind and s.quickbooks_id = l.quickbooks_id
+ where l.tenant_id = $1 and (l.kind, l.app_id) > ($2, $3) and not coalesce(s.deleted, false)
+ order by l.kind, l.app_id
+ limit $4
+
+-- name: add_finding
+-- A record that is missing or older in the company file.
+insert into comparison (tenant_id, kind, app_id, quickbooks_id, label, finding, token, entity, found_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+on conflict do nothing
+
+-- name: findings
+-- What was found, after a key.
+select * from comparison
+ where tenant_id = $1 and (kind, app_id) > ($2, $3)
+ order by kind, app_id
+ limit $4
+
+-- name: count_findings
+-- What was found, per kind and finding.
+select kind, finding, count(*) as records, count(*) filter (where choice is null) as undecided,
+       (array_agg(label order by label))[1:5] as examples
+  from comparison where tenant_id = $1
+ group by kind, finding
+ order by finding, kind
+
+-- name: undecided
+-- Records of a group that nobody decided about, held until the transaction ends.
+select * from comparison
+ where tenant_id = $1 and finding = $2 and ($3::text is null or kind = $3) and choice is null
+ order by kind, app_id
+   for update
+
+-- name: choose
+-- What an admin chose for a record.
+update comparison set choice = $4 where tenant_id = $1 and kind = $2 and app_id = $3

@@ -40,6 +40,9 @@ def connector_row(row: Mapping[str, Any]) -> Connector:
         last_read_at=row["last_read_at"],
         told_at=row["told_at"],
         seconds_per_write=row["seconds_per_write"],
+        marker=row["marker"],
+        compare=row["compare"],
+        compare_marker=row["compare_marker"],
     )
 
 

@@ -1,5 +1,6 @@
 """What the gateway tells the other services about a connection, its sessions and its company."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,8 +9,14 @@ from qbsync_qbwc_gateway.session.model import Connector, Session
 from qbsync_shared.clock import Clock
 from qbsync_shared.connector.repository import next_version
 from qbsync_shared.ids import MakeId
-from qbsync_shared.kinds import Edition
-from qbsync_shared.messages import CompanyChanged, ConnectionChanged, ConnectionState, SessionEnded
+from qbsync_shared.kinds import Edition, Kind
+from qbsync_shared.messages import (
+    CompanyChanged,
+    ConnectionChanged,
+    ConnectionState,
+    ReconcileReported,
+    SessionEnded,
+)
 from qbsync_shared.messages.base import stamp
 from qbsync_shared.messaging import publish
 from qbsync_shared.postgres import Connection
@@ -71,6 +78,27 @@ class Announcing:
                 result=session.result or "",
             ),
         )
+
+    async def compared(
+        self, connection: Connection, tenant: str, counts: dict[str, list[int]], findings: Sequence[Any]
+    ) -> None:
+        """How the links and the company file compare, per kind. ``counts``: kind -> links, records found."""
+        for kind, (links, found) in counts.items():
+            await publish(
+                connection,
+                ReconcileReported(
+                    **self._stamp(tenant),
+                    version=await next_version(connection),
+                    kind=Kind(kind),
+                    app_count=links,
+                    quickbooks_count=found,
+                    differing=tuple(
+                        {name: row[name] for name in ("app_id", "quickbooks_id", "finding")}
+                        for row in findings
+                        if row["kind"] == kind
+                    ),
+                ),
+            )
 
     async def company(
         self, connection: Connection, connector: Connector, name: str, facts: dict[str, Any]

@@ -1,5 +1,6 @@
 """Put approved work into message sets: each member is checked on its own before it joins, sizes follow QuickBooks' speed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -36,6 +37,11 @@ class Batch:
         """Append a member."""
         self.members.append(member)
         self.elements.append(element)
+
+    def put_first(self, members: Sequence[tuple[Member, etree._Element]]) -> None:
+        """Put members before all others."""
+        self.members[:0] = [member for member, _ in members]
+        self.elements[:0] = [element for _, element in members]
 
 
 @dataclass

@@ -8,6 +8,7 @@ from lxml import etree
 
 from qbsync_qbwc_gateway.qbxml.reader import Responses, UnreadableResponseError, read_responses, value
 from qbsync_qbwc_gateway.qbxml.writer import FLOOR, NEWEST, Request, Version, message_set
+from qbsync_qbwc_gateway.session import marker
 from qbsync_qbwc_gateway.session.model import Connector
 
 FILE_ID = "FileID"
@@ -17,10 +18,11 @@ CHECK_VERSION: Version = (6, 0)
 
 @dataclass(frozen=True, kw_only=True)
 class CompanyFile:
-    """The open file: ``file_id`` is the FileID under our OwnerID, None where it has none."""
+    """The open file: ``file_id`` and ``marker`` as they stand under our OwnerID, None where it has none."""
 
     name: str
     file_id: str | None
+    marker: int | None
     version: Version
     facts: dict[str, Any]
 
@@ -56,7 +58,14 @@ def company_of(responses: Responses, owner_id: str) -> CompanyFile | None:
     if preferences is not None:
         facts |= _features(preferences)
     name = value(company, "CompanyName") or value(company, "LegalCompanyName") or ""
-    return CompanyFile(name=name, file_id=_file_id(company, owner_id), version=version, facts=facts)
+    mark = _extension(company, owner_id, marker.NAME) or ""
+    return CompanyFile(
+        name=name,
+        file_id=_extension(company, owner_id, FILE_ID),
+        marker=int(mark) if mark.isdigit() else None,
+        version=version,
+        facts=facts,
+    )
 
 
 def _version(host: etree._Element | None) -> Version:
@@ -97,10 +106,10 @@ def _features(preferences: etree._Element) -> dict[str, Any]:
     return facts
 
 
-def _file_id(company: etree._Element, owner_id: str) -> str | None:
+def _extension(company: etree._Element, owner_id: str, name: str) -> str | None:
     for extension in company.findall("DataExtRet"):
         owner = (value(extension, "OwnerID") or "").casefold()
-        if owner == owner_id.casefold() and value(extension, "DataExtName") == FILE_ID:
+        if owner == owner_id.casefold() and value(extension, "DataExtName") == name:
             return value(extension, "DataExtValue")
     return None
 

@@ -114,7 +114,11 @@ class Session:
 
 @dataclass(frozen=True, kw_only=True)
 class Connector:
-    """A tenant's Web Connector user, its company, and how the connection stands."""
+    """A tenant's Web Connector user, its company, and how the connection stands.
+
+    ``marker`` is the highest run marker that the company file was seen to hold; ``compare`` says that a file with a
+    lower one (``compare_marker``) is being compared (``running``) or that an admin must decide (``open``).
+    """
 
     tenant: str
     username: str
@@ -135,3 +139,6 @@ class Connector:
     last_read_at: datetime | None
     told_at: datetime | None
     seconds_per_write: float | None
+    marker: int = 0
+    compare: str | None = None
+    compare_marker: int | None = None

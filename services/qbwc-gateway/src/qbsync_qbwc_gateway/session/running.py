@@ -22,6 +22,7 @@ from qbsync_qbwc_gateway.session.company import (
     compare,
     read_company,
 )
+from qbsync_qbwc_gateway.session.comparing import Comparing
 from qbsync_qbwc_gateway.session.model import Connector, MessageSet, Purpose, Session
 from qbsync_qbwc_gateway.session.reading import Reading, restart
 from qbsync_qbwc_gateway.session.sending import Sending
@@ -48,11 +49,19 @@ class Running:
     """The plan of a session, kept in ``session.plan``: company, version, reads, and the request that is out."""
 
     def __init__(
-        self, queue: WorkQueue, reading: Reading, sending: Sending, announcing: Announcing, *, clock: Clock
+        self,
+        queue: WorkQueue,
+        reading: Reading,
+        sending: Sending,
+        comparing: Comparing,
+        announcing: Announcing,
+        *,
+        clock: Clock,
     ) -> None:
         self._queue = queue
         self._reading = reading
         self._sending = sending
+        self._comparing = comparing
         self._announcing = announcing
         self._clock = clock
 
@@ -75,7 +84,7 @@ class Running:
             found = read_company(hcp, connector.owner_id)
             if found is not None:
                 connector = await self._company(connection, session, connector, found)
-        if plan["company"] == "wrong":
+        if plan["company"] in ("wrong", "held"):
             return None
         if plan["company"] == "bind":
             plan["request"] = {"bind": True}
@@ -87,6 +96,13 @@ class Running:
 
     async def _work(self, connection: Connection, session: Session, connector: Connector) -> str | None:
         version = _version(session)
+        if "compare" in session.plan:
+            comparing = await self._comparing.next_request(connection, session, version)
+            if comparing is not None:
+                return comparing
+            await self._comparing.finish(connection, session, connector)
+            if session.plan["company"] == "held":
+                return None
         recovering = await store.next_set(connection, session)
         if recovering is None:
             clearing = await self._sending.clearing(connection, session, version)
@@ -155,6 +171,8 @@ class Running:
             await self._reading.take(connection, session, responses)
             if not self._reading.left(session):
                 await connection.execute(store.QUERIES["set_read"], session.tenant, self._clock.now())
+        elif "compare" in request:
+            await self._comparing.take(connection, session, responses)
         elif "clear" in request:
             await self._sending.cleared(connection, session)
         elif "bind" in request:
@@ -184,6 +202,7 @@ class Running:
             await self._wrong(connection, session, connector, OTHERS_COMPANY)
             return connector
         plan["company"] = "ok"
+        plan["marker"] = found.marker
         await connection.execute(
             store.QUERIES["set_bound"],
             session.tenant,
@@ -193,7 +212,10 @@ class Running:
         await self._announcing.company(connection, connector, found.name, found.facts)
         fresh = await store.get_connector(connection, session.tenant)
         assert fresh is not None
-        if fresh.state != ConnectionState.CONNECTED.value:
+        comparison = await self._comparing.check(connection, session, fresh)
+        if comparison == "open":
+            await self._comparing.hold(connection, session, fresh)
+        elif comparison is None and fresh.state != ConnectionState.CONNECTED.value:
             await self._announcing.state(connection, fresh, ConnectionState.CONNECTED)
         return fresh
 
@@ -265,7 +287,7 @@ class Running:
     async def _progress(self, connection: Connection, session: Session, connector: Connector) -> int:
         """Percent of what this session has to do; the next sets are made now, so that 100 is never said too early."""
         if session.plan.get("company") != "ok" or "reads" not in session.plan or self._reading.left(session):
-            return 1 if session.plan.get("company") != "wrong" else -1
+            return 1 if session.plan.get("company") not in ("wrong", "held") else -1
         await self._prepare(connection, session, connector)
         row = await connection.fetchrow(store.QUERIES["count_sets"], session.tenant, session.session_id)
         if row is None or row["sets"] == 0:

@@ -9,7 +9,7 @@ from qbsync_qbwc_gateway.postgres import repository as store
 from qbsync_qbwc_gateway.qbxml.outcomes import ReadFirst, Why, judge, kept_outcome_lost
 from qbsync_qbwc_gateway.qbxml.reader import Responses, Result
 from qbsync_qbwc_gateway.qbxml.writer import Version, message_set
-from qbsync_qbwc_gateway.session import batching
+from qbsync_qbwc_gateway.session import batching, marker
 from qbsync_qbwc_gateway.session.batching import Batch
 from qbsync_qbwc_gateway.session.looking import Looking, fetch_request
 from qbsync_qbwc_gateway.session.model import Connector, Json, Member, MessageSet, Purpose, Session, SetState
@@ -57,6 +57,9 @@ class Sending:
             if not items:
                 return
             made = batching.make_batches(items, books)
+            if made.writes.members and not session.plan.get("marked"):
+                session.plan["marked"] = True
+                made.writes.put_first(marker.raise_marker(connector, session.plan.get("marker"), version))
             for item, failed in made.refused:
                 await self._settle(connection, session, item, failed)
             await self._store(connection, session, Purpose.WRITE, made.writes, version)
@@ -114,15 +117,19 @@ class Sending:
         if sent.purpose is Purpose.FETCH:
             await self._take_fetch(connection, session, sent, responses, held)
             return
+        mark = marker.raised(sent.members, responses)
+        if mark is not None:
+            await connection.execute(store.QUERIES["set_marker"], session.tenant, mark)
         lost = kept_outcome_lost(responses)
+        first = next((member for member in sent.members if member.sync_id), None)
         to_read = Batch()
-        for index, member in enumerate(sent.members):
+        for member in sent.members:
             item = held.get(member.sync_id or "")
             if item is None:
                 continue
             result = None if lost else responses.results.get(member.request_id)
             outcome = _removed(member, result) or judge(
-                result, first=index == 0, attempts=item.attempts, read=_read, now=now
+                result, first=member is first, attempts=item.attempts, read=_read, now=now
             )
             if again and isinstance(outcome, Failed) and outcome.code == NAME_TAKEN:
                 outcome = ReadFirst(why=Why.RECONCILE)

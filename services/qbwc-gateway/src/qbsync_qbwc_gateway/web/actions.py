@@ -5,9 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
+from qbsync_qbwc_gateway.reconciling import Choice, Finding, NotOfferedError
 from qbsync_qbwc_gateway.service import SENT_KINDS, NotForDesktopError
 from qbsync_qbwc_gateway.web.pages import Site, paused_of
 from qbsync_shared.ids import TenantId
+from qbsync_shared.kinds import Kind
 from qbsync_shared.web import Principal, Role, read_form, require
 from qbsync_shared.web.problems import not_found
 
@@ -34,6 +36,23 @@ def routes(site: Site) -> APIRouter:
         await site.tenant(tenant)
         if not await site.connectors.unbind(tenant, by=admin.name):
             raise not_found("connector", "Create the connector user first.")
+        return _back(tenant)
+
+    @router.post("/t/{tenant}/desktop/reconcile")
+    async def reconcile(request: Request, tenant: TenantId, admin: Admin) -> Response:
+        """Decide about a group of records that a restored backup lacks or holds in an older form."""
+        found = await site.tenant(tenant)
+        form = await read_form(request)
+        try:
+            await site.reconciling.decide(
+                tenant,
+                finding=Finding(str(form.get("finding"))),
+                kind=Kind(str(form.get("kind"))),
+                choice=Choice(str(form.get("choice"))),
+                by=admin.name,
+            )
+        except (ValueError, NotOfferedError):
+            return await site.show(request, found, problem="Choose what becomes of the records.", status=422)
         return _back(tenant)
 
     @router.post("/t/{tenant}/desktop/sending")

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from qbsync_qbwc_gateway.reconciling import CHOICES, Reconciling
 from qbsync_qbwc_gateway.service import SENT_KINDS, Access, Connectors, Health
 from qbsync_qbwc_gateway.web.strip import strip_of
 from qbsync_shared.connector.tenants import Tenant
@@ -23,6 +24,7 @@ class Site:
 
     pages: Pages
     connectors: Connectors
+    reconciling: Reconciling
 
     async def tenant(self, tenant_id: str) -> Tenant:
         """The tenant. Raises the same 404 as for somebody else's."""
@@ -66,6 +68,8 @@ class Site:
             problem=problem,
             kinds=SENT_KINDS,
             paused=paused_of(health),
+            restored=await self.reconciling.report(tenant.id),
+            choices=CHOICES,
         )
         if access is not None:
             response.headers["cache-control"] = "no-store"

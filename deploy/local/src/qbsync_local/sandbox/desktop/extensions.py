@@ -23,8 +23,13 @@ def stamp_file_id(company: Company, owner_id: str, file_id: str) -> None:
 
     Source: QBWC Programmer's Guide, chapter 8.
     """
-    kept = [one for one in company_extensions(company) if one["OwnerID"].casefold() != owner_id.casefold()]
-    for name, value in (("AppLock", "UNLOCKED"), ("FileID", file_id)):
+    stamps = {"AppLock": "UNLOCKED", "FileID": file_id}
+    kept = [
+        one
+        for one in company_extensions(company)
+        if one["OwnerID"].casefold() != owner_id.casefold() or one["DataExtName"] not in stamps
+    ]
+    for name, value in stamps.items():
         kept.append(
             {"OwnerID": owner_id, "DataExtName": name, "DataExtType": "STR255TYPE", "DataExtValue": value}
         )
