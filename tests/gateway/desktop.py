@@ -3,8 +3,11 @@
 import asyncio
 import itertools
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -13,7 +16,7 @@ from lxml import etree
 from qbsync_local.sandbox.desktop.company import Company
 from qbsync_local.sandbox.desktop.faults import Faults
 from qbsync_local.sandbox.desktop.qwc import read_qwc
-from qbsync_local.sandbox.desktop.seeding import run_requests
+from qbsync_local.sandbox.desktop.seeding import open_company, run_requests
 from qbsync_local.sandbox.desktop.soap_client import CallFailedError
 from qbsync_local.sandbox.desktop.web_connector import RunReport, WebConnector
 from qbsync_qbwc_gateway.app import Gateway
@@ -170,6 +173,17 @@ class Desktop:
             sleep=lambda _: None,
         )
         return await asyncio.to_thread(connector.run)
+
+    def swap_file(self, *, keep: Path | None = None, restore: Path | None = None) -> None:
+        """Make a backup of the company file, or open one in its place; an hour goes by."""
+        path = self.company.path
+        self.company.store.close()
+        if keep is not None:
+            shutil.copy(path, keep)
+        if restore is not None:
+            shutil.copy(restore, path)
+        self.company = open_company(path, now=self.clock.now)
+        self.clock.advance(timedelta(hours=1))
 
     async def sync(self, sync_id: str) -> dict[str, Any]:
         """One row of the queue."""

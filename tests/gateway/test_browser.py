@@ -50,13 +50,13 @@ async def stage(
     await desktop.configure()
     async with serving(make_app(desktop, settings), bound) as url:
         yield url, desktop
-    company.store.close()
+    desktop.company.store.close()
     await databases.give_back()
 
 
-def entering(url: str, path: str, role: Role = Role.ADMIN) -> str:
+def entering(url: str, path: str, role: Role = Role.ADMIN, now: datetime = NOW) -> str:
     """The address that signs in and leads to a path."""
-    token = issue_token(KEY, tenant="oak", role=role, sub="u-1", name="Dana R.", clock=FrozenClock(NOW))
+    token = issue_token(KEY, tenant="oak", role=role, sub="u-1", name="Dana R.", clock=FrozenClock(now))
     return f"{url}/session?token={token}&next={quote(path, safe='')}"
 
 
@@ -102,3 +102,33 @@ async def test_setting_up_works_with_and_without_script(
     await page.get_by_role("link", name="Bind to another file").click()
     await page.get_by_role("button", name="Bind to another file").click()
     await expect(page.get_by_text("open at the next run becomes")).to_be_visible()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+async def test_an_admin_decides_about_a_restored_backup(
+    new_context: MakeContext, stage: tuple[str, Desktop], script: bool, tmp_path: Path
+) -> None:
+    url, desktop = stage
+    await desktop.connect()
+    await desktop.approve(customer())
+    await desktop.run()
+    backup = tmp_path / "backup.qbw"
+    desktop.swap_file(keep=backup)
+    await desktop.approve(customer("C-18", "Elm & Co"))
+    await desktop.run()
+    desktop.swap_file(restore=backup)
+    await desktop.run()
+
+    page = await (
+        await new_context(java_script_enabled=script, viewport={"width": 375, "height": 800})
+    ).new_page()
+    await page.goto(entering(url, "/t/oak/desktop", now=desktop.clock.now()))
+    await expect(page.get_by_role("heading", name="1 customer not in QuickBooks any more")).to_be_visible()
+    await expect(page.get_by_text("Elm & Co")).to_be_visible()
+    if script:
+        await axe(page)
+    await no_sideways_scroll(page)
+    await page.get_by_label("What becomes of them").select_option("again")
+    await page.get_by_role("button", name="Decide").click()
+    await expect(page.get_by_role("heading", name="A backup was restored")).to_have_count(0)
+    assert set(await desktop.links()) == {"C-17"}

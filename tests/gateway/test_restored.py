@@ -1,18 +1,15 @@
 """A restored backup of the company file: found before anything is sent, compared, and decided by a person."""
 
-import shutil
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from qbsync_local.sandbox.desktop.seeding import open_company
 from qbsync_qbwc_gateway.reconciling import Choice, Finding
 from tests.gateway.desktop import TENANT, Desktop
 from tests.gateway.records import customer, invoice, item
 
-Restore = Callable[[], Awaitable[None]]
+Restore = Callable[[], None]
 
 
 @pytest.fixture
@@ -22,21 +19,15 @@ async def restore(desktop: Desktop, tmp_path: Path) -> Restore:
         await desktop.approve(entity)
     await desktop.run()
     backup = tmp_path / "backup.qbw"
-    desktop.company.store.close()
-    shutil.copy(desktop.company.path, backup)
-    desktop.company = open_company(desktop.company.path, now=desktop.clock.now)
-    desktop.clock.advance(timedelta(hours=1))
+    desktop.swap_file(keep=backup)
     await desktop.approve(customer("C-18", "Elm & Co"))
     await desktop.approve(invoice("V-2", of="C-18"))
     await desktop.approve(customer(phone="555-0199", revision="2"), "update", fields=["phone"])
     await desktop.run()
     assert set((await desktop.states()).values()) == {"succeeded"}
 
-    async def restore() -> None:
-        desktop.company.store.close()
-        shutil.copy(backup, desktop.company.path)
-        desktop.company = open_company(desktop.company.path, now=desktop.clock.now)
-        desktop.clock.advance(timedelta(hours=1))
+    def restore() -> None:
+        desktop.swap_file(restore=backup)
 
     return restore
 
@@ -54,7 +45,7 @@ async def decide(desktop: Desktop, finding: Finding, choice: Choice) -> int:
 
 
 async def test_nothing_is_sent_into_a_restored_backup(desktop: Desktop, restore: Restore) -> None:
-    await restore()
+    restore()
     waiting = await desktop.approve(customer("C-20", "Ash Ltd"))
     report = await desktop.run()
 
@@ -82,7 +73,7 @@ async def test_nothing_is_sent_into_a_restored_backup(desktop: Desktop, restore:
 
 
 async def test_again_clears_the_links_and_sends_nothing_by_itself(desktop: Desktop, restore: Restore) -> None:
-    await restore()
+    restore()
     waiting = await desktop.approve(customer("C-20", "Ash Ltd"))
     await desktop.run()
     assert await decide(desktop, Finding.MISSING, Choice.AGAIN) == 2
@@ -112,7 +103,7 @@ async def test_again_clears_the_links_and_sends_nothing_by_itself(desktop: Deskt
 async def test_leave_keeps_the_links_and_link_takes_the_older_record_for_review(
     desktop: Desktop, restore: Restore
 ) -> None:
-    await restore()
+    restore()
     await desktop.run()
     before = len(await desktop.said("entity", "changed"))
     await decide(desktop, Finding.OLDER, Choice.LINK)
@@ -142,15 +133,10 @@ async def test_the_newer_file_comes_back_and_all_goes_on(
     desktop: Desktop, restore: Restore, tmp_path: Path
 ) -> None:
     newer = tmp_path / "newer.qbw"
-    desktop.company.store.close()
-    shutil.copy(desktop.company.path, newer)
-    desktop.company = open_company(desktop.company.path, now=desktop.clock.now)
-    await restore()
+    desktop.swap_file(keep=newer)
+    restore()
     await desktop.run()
-    desktop.company.store.close()
-    shutil.copy(newer, desktop.company.path)
-    desktop.company = open_company(desktop.company.path, now=desktop.clock.now)
-    desktop.clock.advance(timedelta(hours=1))
+    desktop.swap_file(restore=newer)
     assert (await desktop.run()).outcome == "finished"
     assert (await state(desktop))[0] == "connected"
     assert await desktop.gateway.reconciling.report(TENANT) is None
@@ -163,7 +149,7 @@ async def test_what_is_in_doubt_is_looked_for_and_never_sent_into_the_older_file
     desktop.faults.point, desktop.faults.at = "die_after_write", 3
     assert (await desktop.run()).outcome == "died"
     assert desktop.customers() == ["Elm & Co", "Oak & Sons", "Rowan"]
-    await restore()
+    restore()
     await desktop.run()
     row = await desktop.sync(lost)
     assert (row["state"], row["code"]) == ("failed", "QS-NOT-IN-BOOKS")
