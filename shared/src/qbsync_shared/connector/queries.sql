@@ -97,6 +97,29 @@ update work_item
  where tenant_id = $1 and sync_id = $2
 returning *
 
+-- name: start_items
+-- They go, with what will really be done.
+update work_item w
+   set state = 'in_flight', version = version + 1, attempts = attempts + 1, holder = $2, code = null, message = null,
+       retry_at = null, waits_for = null
+ where tenant_id = $1 and sync_id = any($3::text[])
+returning *
+
+-- name: get_items
+-- Several syncs.
+select * from work_item where tenant_id = $1 and sync_id = any($2::text[])
+
+-- name: finish_items
+-- Final states of several.
+update work_item w
+   set state = d.state, version = version + 1, code = d.code, message = d.message,
+       quickbooks_id = coalesce(d.quickbooks_id, w.quickbooks_id), holder = null, in_doubt_since = null,
+       awaiting_app_since = null, retry_at = null, waits_for = null, finished_at = $7
+  from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+       as d (sync_id, state, code, message, quickbooks_id)
+ where w.tenant_id = $1 and w.sync_id = d.sync_id
+returning w.*
+
 -- name: wait_item
 -- It waits with a reason.
 update work_item
@@ -138,6 +161,11 @@ returning *
 -- What waited for this entity may be tried again.
 update work_item set available_at = $3
  where tenant_id = $1 and state = 'waiting' and waits_for = $2
+
+-- name: release_waiting_many
+-- What waited for any of these entities may be tried again.
+update work_item set available_at = $3
+ where tenant_id = $1 and state = 'waiting' and waits_for = any($2::text[])
 
 -- name: silent_imports
 -- Imports that the app did not answer since.

@@ -4,6 +4,7 @@ Every method runs in the caller's transaction and takes the tenant's lane first,
 one after the other, whatever the replicas do.
 """
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -25,16 +26,19 @@ from qbsync_shared.connector.domain import (
 )
 from qbsync_shared.connector.events import Announcer
 from qbsync_shared.connector.intake import Intake
-from qbsync_shared.connector.references import resolve
-from qbsync_shared.connector.settlement import Settlement
-from qbsync_shared.entities import parse_entity
+from qbsync_shared.connector.references import resolve, with_quickbooks_ids
+from qbsync_shared.connector.settlement import Settled, Settlement
+from qbsync_shared.entities import Entity, parse_entity
 from qbsync_shared.ids import EntityKey, MakeId
 from qbsync_shared.kinds import Direction, Edition, Operation
 from qbsync_shared.messages import SyncApproved
-from qbsync_shared.messaging import publish
+from qbsync_shared.messaging import publish, publish_many
 from qbsync_shared.outcomes import Failed, Outcome, Succeeded
 from qbsync_shared.postgres import Connection
 from qbsync_shared.states import SyncState
+
+MARGIN = 50
+"""How many candidates more than wanted are looked at first: most may go."""
 
 OVERFETCH = 4
 """How many candidates are looked at for each that is wanted: some wait for others."""
@@ -69,6 +73,12 @@ class WorkQueue:
         """Record what became of a claimed item. False: a late answer of a former holder, nothing changed."""
         return await self._settlement.settle(connection, item, outcome, holder=holder, technical=technical)
 
+    async def settle_many(
+        self, connection: Connection, tenant: str, settled: Sequence[Settled], *, holder: str
+    ) -> list[bool]:
+        """As `settle`, for the outcomes of a tenant's whole message set; which of them counted."""
+        return await self._settlement.settle_many(connection, tenant, settled, holder=holder)
+
     async def repeat(self, connection: Connection, item: WorkItem, *, holder: str, read: Seen) -> bool:
         """A stale version token, and none of the approved fields changed: once more with the new token.
 
@@ -88,23 +98,45 @@ class WorkQueue:
         claimed: list[WorkItem] = []
         entities: set[tuple[str, str | None]] = set()
         looked_at: set[str] = set()
+        wanted = limit + MARGIN
         while len(claimed) < limit and len(looked_at) < limit * OVERFETCH * 2:
-            found = await store.candidates(
-                connection, tenant, now=now, limit=len(looked_at) + limit * OVERFETCH
-            )
+            found = await store.candidates(connection, tenant, now=now, limit=len(looked_at) + wanted)
+            wanted = limit * OVERFETCH
             fresh = [item for item in found if item.sync_id not in looked_at]
             if not fresh:
                 break
-            for item in fresh:
-                looked_at.add(item.sync_id)
-                entity = (item.kind.value, item.app_id or item.quickbooks_id)
-                if entity in entities or len(claimed) == limit:
-                    continue
-                started = await self._try_start(connection, item, holder, now)
-                if started is not None:
-                    claimed.append(started)
-                    entities.add(entity)
+            looked_at.update(item.sync_id for item in fresh)
+            first = _first_of_each(fresh, entities)[: limit - len(claimed)]
+            started = await self._start_many(connection, tenant, first, holder, now)
+            claimed += started
+            entities.update(_entity_of(item) for item in started)
         return claimed
+
+    async def _start_many(
+        self, connection: Connection, tenant: str, items: Sequence[WorkItem], holder: str, now: datetime
+    ) -> list[WorkItem]:
+        """Start what may go, in order: the usual ones together, what needs a second look one by one."""
+        entities = {item.sync_id: _readable(item) for item in items}
+        keys = [item.key for item in items if item.key is not None]
+        referred = [key for item in items for key in _references(item, entities[item.sync_id])]
+        links = await store.links_of(connection, tenant, [*keys, *referred])
+        ready: dict[str, WorkItem] = {}
+        usual: list[WorkItem] = []
+        for item in items:
+            entity = entities[item.sync_id]
+            link = links.get(item.key) if item.key is not None else None
+            if entity is not None and _is_usual(item, entity, link, links):
+                usual.append(replace(item, entity=with_quickbooks_ids(entity, links), link=link))
+                continue
+            started = await self._try_start(connection, item, holder, now)
+            if started is not None:
+                ready[item.sync_id] = started
+        if usual:
+            rows = await store.start_many(connection, tenant, usual, holder)
+            await publish_many(connection, [self._say.started(row, now) for row in rows])
+            for row, item in zip(rows, usual, strict=True):
+                ready[row.sync_id] = replace(row, entity=item.entity, link=item.link)
+        return [ready[item.sync_id] for item in items if item.sync_id in ready]
 
     async def _try_start(
         self, connection: Connection, item: WorkItem, holder: str, now: datetime
@@ -223,6 +255,44 @@ class WorkQueue:
         """How much is left that may go now or is in flight towards QuickBooks."""
         count: int = await connection.fetchval(store.QUERIES["count_open"], tenant, self._clock.now())
         return count
+
+
+def _entity_of(item: WorkItem) -> tuple[str, str | None]:
+    return item.kind.value, item.app_id or item.quickbooks_id
+
+
+def _first_of_each(items: Sequence[WorkItem], taken: Collection[tuple[str, str | None]]) -> list[WorkItem]:
+    """The first of each entity: the others go when that one is done."""
+    first: dict[tuple[str, str | None], WorkItem] = {}
+    for item in items:
+        if _entity_of(item) not in taken:
+            first.setdefault(_entity_of(item), item)
+    return list(first.values())
+
+
+def _readable(item: WorkItem) -> Entity | None:
+    try:
+        return parse_entity(item.data)
+    except ValidationError:
+        return None
+
+
+def _references(item: WorkItem, entity: Entity | None) -> Iterable[EntityKey]:
+    return dict.fromkeys((*item.depends_on, *(entity.depends_on() if entity else ())))
+
+
+def _is_usual(
+    item: WorkItem, entity: Entity, link: LinkRow | None, links: Mapping[EntityKey, LinkRow]
+) -> bool:
+    """An export that goes as it was approved, and whose references are all linked."""
+    if item.direction is Direction.IMPORT or item.key is None:
+        return False
+    planned = plan(item, link)
+    if isinstance(planned, Failed) or planned != Plan(operation=item.operation, fields=item.fields):
+        return False
+    if link is not None and planned.changes_nothing:
+        return False
+    return all(key in links for key in _references(item, entity))
 
 
 def _unreadable(item: WorkItem) -> Failed | None:

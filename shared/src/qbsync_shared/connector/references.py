@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from qbsync_shared.connector import repository as store
+from qbsync_shared.connector.domain import LinkRow
 from qbsync_shared.entities import Entity, Reference
 from qbsync_shared.entities.base import Part
 from qbsync_shared.ids import EntityKey
@@ -17,7 +18,11 @@ Change = Callable[[Kind, Reference], Reference]
 
 async def resolve(connection: Connection, tenant: str, entity: Entity) -> Entity:
     """The entity with QuickBooks' id in every reference to a linked record of the app."""
-    links = await store.links_of(connection, tenant, entity.depends_on())
+    return with_quickbooks_ids(entity, await store.links_of(connection, tenant, entity.depends_on()))
+
+
+def with_quickbooks_ids(entity: Entity, links: Mapping[EntityKey, LinkRow]) -> Entity:
+    """The entity with QuickBooks' id in every reference to a record that is in ``links``."""
 
     def fill(kind: Kind, reference: Reference) -> Reference:
         link = links.get(EntityKey(kind, reference.app_id)) if reference.app_id else None

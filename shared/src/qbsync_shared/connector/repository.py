@@ -1,6 +1,7 @@
 """The queue's tables as values."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -157,6 +158,54 @@ async def finish(
     )
 
 
+async def start_many(
+    connection: Connection, tenant: str, items: Sequence[WorkItem], holder: str
+) -> list[WorkItem]:
+    """As `start`, for many of a tenant, in their order."""
+    for item in items:
+        transition(item.state, SyncState.IN_FLIGHT)
+    rows = await connection.fetch(QUERIES["start_items"], tenant, holder, [item.sync_id for item in items])
+    started = {row["sync_id"]: work_item(row) for row in rows}
+    return [started[item.sync_id] for item in items]
+
+
+async def get_many(connection: Connection, tenant: str, sync_ids: Sequence[str]) -> dict[str, WorkItem]:
+    """Several syncs, by id."""
+    rows = await connection.fetch(QUERIES["get_items"], tenant, list(sync_ids))
+    return {row["sync_id"]: work_item(row) for row in rows}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A final state of a sync, with its reason, and the id of the record."""
+
+    item: WorkItem
+    state: SyncState
+    code: str | None = None
+    message: str | None = None
+    quickbooks_id: str | None = None
+
+
+async def finish_many(
+    connection: Connection, tenant: str, finished: Sequence[Finished], *, now: datetime
+) -> list[WorkItem]:
+    """As `finish`, for many of a tenant, in their order."""
+    for one in finished:
+        transition(one.item.state, one.state)
+    rows = await connection.fetch(
+        QUERIES["finish_items"],
+        tenant,
+        [one.item.sync_id for one in finished],
+        [one.state.value for one in finished],
+        [one.code for one in finished],
+        [one.message for one in finished],
+        [one.quickbooks_id for one in finished],
+        now,
+    )
+    done = {row["sync_id"]: work_item(row) for row in rows}
+    return [done[one.item.sync_id] for one in finished]
+
+
 async def wait(
     connection: Connection,
     item: WorkItem,
@@ -255,6 +304,32 @@ async def app_ids_of(
     """App ids of linked records of QuickBooks."""
     links = await links_of_quickbooks(connection, tenant, records)
     return {record: link.app_id for record, link in links.items()}
+
+
+async def put_links(connection: Connection, links: Sequence[LinkRow]) -> list[LinkRow]:
+    """As `put_link`, for many: with their versions, in their order."""
+    rows = await connection.fetch(QUERIES["next_versions"], len(links))
+    fresh = [replace(link, version=int(row["version"])) for link, row in zip(links, rows, strict=True)]
+    await connection.executemany(
+        QUERIES["put_link"],
+        [
+            (
+                link.tenant,
+                link.kind.value,
+                link.app_id,
+                link.quickbooks_id,
+                link.version,
+                link.token,
+                link.sent,
+                link.returned,
+                link.sync_id,
+                link.entity_seq,
+                link.create_sync_id,
+            )
+            for link in fresh
+        ],
+    )
+    return fresh
 
 
 async def put_link(connection: Connection, link: LinkRow) -> LinkRow:

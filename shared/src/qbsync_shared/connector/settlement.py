@@ -1,5 +1,7 @@
 """Recording what became of what was sent: states, links, and who was waiting (contract, section 4)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from qbsync_shared.clock import Clock
@@ -9,8 +11,8 @@ from qbsync_shared.connector.events import Announcer
 from qbsync_shared.connector.references import name_app_ids
 from qbsync_shared.entities import parse_entity
 from qbsync_shared.kinds import Direction, Operation
-from qbsync_shared.messages import EntityImported
-from qbsync_shared.messaging import publish
+from qbsync_shared.messages import EntityImported, Message
+from qbsync_shared.messaging import publish, publish_many
 from qbsync_shared.outcomes import (
     Cancelled,
     Failed,
@@ -24,6 +26,15 @@ from qbsync_shared.outcomes import (
 )
 from qbsync_shared.postgres import Connection
 from qbsync_shared.states import SyncState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What became of a claimed item, and what support wants to know of it."""
+
+    item: WorkItem
+    outcome: Outcome
+    technical: Json | None = None
 
 
 class Settlement:
@@ -74,6 +85,73 @@ class Settlement:
                 await self._hand_over(connection, current, outcome, now)
         return True
 
+    async def settle_many(
+        self, connection: Connection, tenant: str, settled: Sequence[Settled], *, holder: str
+    ) -> list[bool]:
+        """As `settle`, for the outcomes of one tenant; the usual ones in a handful of statements.
+
+        The usual ones are exports that arrived and are not deletions, and failures. All others go one by one.
+        """
+        await store.lock(connection, tenant)
+        now = self._clock.now()
+        known = await store.get_many(connection, tenant, [one.item.sync_id for one in settled])
+        counts: list[bool] = []
+        usual: list[Settled] = []
+        for one in settled:
+            current = known.pop(one.item.sync_id, None)  # the same sync twice: the second comes too late
+            late = current is None or current.state is not SyncState.IN_FLIGHT or current.holder != holder
+            counts.append(not late)
+            if current is None or late:
+                continue
+            if _is_usual(current, one.outcome):
+                usual.append(replace(one, item=current))
+            else:
+                await self.settle(connection, current, one.outcome, holder=holder, technical=one.technical)
+        if usual:
+            await self._finish_usual(connection, tenant, usual, now)
+        return counts
+
+    async def _finish_usual(
+        self, connection: Connection, tenant: str, usual: Sequence[Settled], now: datetime
+    ) -> None:
+        finished = [_finished(one) for one in usual]
+        done = await store.finish_many(connection, tenant, finished, now=now)
+        arrived = [
+            (item, one.outcome)
+            for item, one in zip(done, usual, strict=True)
+            if isinstance(one.outcome, Succeeded)
+        ]
+        keys = [item.key for item, _ in arrived if item.key is not None]
+        before = await store.links_of(connection, tenant, keys)
+        links = [
+            _link_after(item, outcome, before.get(item.key), outcome.returned)
+            for item, outcome in arrived
+            if item.key is not None
+        ]
+        links = await store.put_links(connection, links)
+        await store.put_seen_many(connection, tenant, [_seen_after(link) for link in links])
+        await connection.execute(
+            store.QUERIES["release_waiting_many"], tenant, [str(key) for key in keys], now
+        )
+        created = {link.sync_id: link for link in links}
+        messages: list[Message] = []
+        for item, one in zip(done, usual, strict=True):
+            if isinstance(one.outcome, Failed):
+                messages.append(self._say.failed(item, now, one.technical))
+                continue
+            assert isinstance(one.outcome, Succeeded)
+            messages.append(self._say.link_created(created[item.sync_id], now))
+            messages.append(
+                self._say.succeeded(
+                    item,
+                    now,
+                    warnings=_warnings(item, one.outcome),
+                    snapshot=one.outcome.returned or {},
+                    technical=one.technical,
+                )
+            )
+        await publish_many(connection, messages)
+
     async def repeat(self, connection: Connection, item: WorkItem, *, holder: str, read: Seen) -> bool:
         """A stale version token, and none of the approved fields changed: once more with the new token.
 
@@ -121,12 +199,9 @@ class Settlement:
         technical: Json | None = None,
     ) -> None:
         """The other side has it: keep the link and release what waited."""
-        warnings = outcome.warnings
+        warnings = _warnings(item, outcome)
         returned = outcome.returned or {}
         removed = item.operation is Operation.DELETE
-        if item.direction is Direction.EXPORT and item.operation in (Operation.CREATE, Operation.UPDATE):
-            found = total_warning(item.data, returned)
-            warnings = (*warnings, *([found] if found else []))
         first: Warned | None = warnings[0] if warnings else None
         done = await store.finish(
             connection,
@@ -152,28 +227,12 @@ class Settlement:
     ) -> None:
         assert item.key is not None
         before = await store.get_link(connection, item.tenant, item.key)
-        returned = outcome.returned or (before.returned if before else {})
+        returned = outcome.returned
         if item.operation is Operation.LINK:  # nothing was sent: the app's side is compared with this reading
-            returned = (await name_app_ids(connection, item.tenant, parse_entity(returned))).to_json()
-        created = item.operation is Operation.CREATE and item.direction is Direction.EXPORT
-        link = await store.put_link(
-            connection,
-            LinkRow(
-                tenant=item.tenant,
-                kind=item.kind,
-                app_id=item.key.app_id,
-                quickbooks_id=outcome.quickbooks_id,
-                version=0,
-                token=outcome.token,
-                sent=item.data if item.operation is not Operation.LINK else (before.sent if before else {}),
-                returned=returned,
-                sync_id=item.sync_id,
-                entity_seq=item.entity_seq,
-                create_sync_id=item.sync_id if created else None,
-            ),
-        )
-        record = Seen(kind=item.kind, quickbooks_id=link.quickbooks_id, token=link.token, entity=returned)
-        await store.put_seen(connection, item.tenant, record)
+            reading = parse_entity(returned or (before.returned if before else {}))
+            returned = (await name_app_ids(connection, item.tenant, reading)).to_json()
+        link = await store.put_link(connection, _link_after(item, outcome, before, returned))
+        await store.put_seen(connection, item.tenant, _seen_after(link))
         await publish(connection, self._say.link_created(link, now))
 
     async def _forget(self, connection: Connection, item: WorkItem, now: datetime) -> None:
@@ -222,3 +281,59 @@ class Settlement:
         )
         await publish(connection, self._say.failed(done, now, technical))
         return done
+
+
+def _is_usual(item: WorkItem, outcome: Outcome) -> bool:
+    if isinstance(outcome, Failed):
+        return True
+    if not isinstance(outcome, Succeeded) or item.direction is not Direction.EXPORT or item.key is None:
+        return False
+    return item.operation not in (Operation.DELETE, Operation.LINK)
+
+
+def _finished(one: Settled) -> store.Finished:
+    if isinstance(one.outcome, Failed):
+        return store.Finished(
+            item=one.item, state=SyncState.FAILED, code=one.outcome.code, message=one.outcome.message
+        )
+    assert isinstance(one.outcome, Succeeded)
+    first = next(iter(_warnings(one.item, one.outcome)), None)
+    return store.Finished(
+        item=one.item,
+        state=SyncState.SUCCEEDED,
+        code=first.code if first else None,
+        message=first.message if first else None,
+        quickbooks_id=one.outcome.quickbooks_id,
+    )
+
+
+def _warnings(item: WorkItem, outcome: Succeeded) -> tuple[Warned, ...]:
+    """What QuickBooks warned of, and a total that it computed differently."""
+    if item.direction is not Direction.EXPORT or item.operation not in (Operation.CREATE, Operation.UPDATE):
+        return outcome.warnings
+    found = total_warning(item.data, outcome.returned or {})
+    return (*outcome.warnings, found) if found else outcome.warnings
+
+
+def _link_after(item: WorkItem, outcome: Succeeded, before: LinkRow | None, returned: Json | None) -> LinkRow:
+    """The link that a success leaves; its version is given when it is stored."""
+    assert item.key is not None
+    created = item.operation is Operation.CREATE and item.direction is Direction.EXPORT
+    linked = item.operation is Operation.LINK
+    return LinkRow(
+        tenant=item.tenant,
+        kind=item.kind,
+        app_id=item.key.app_id,
+        quickbooks_id=outcome.quickbooks_id,
+        version=0,
+        token=outcome.token,
+        sent=(before.sent if before else {}) if linked else item.data,
+        returned=returned or (before.returned if before else {}),
+        sync_id=item.sync_id,
+        entity_seq=item.entity_seq,
+        create_sync_id=item.sync_id if created else None,
+    )
+
+
+def _seen_after(link: LinkRow) -> Seen:
+    return Seen(kind=link.kind, quickbooks_id=link.quickbooks_id, token=link.token, entity=link.returned)

@@ -1,6 +1,6 @@
 """Message sets: claimed work is stored before it is handed out, recovered after any doubt, and settled member by member."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lxml import etree
 
@@ -14,7 +14,7 @@ from qbsync_qbwc_gateway.session.batching import Batch
 from qbsync_qbwc_gateway.session.looking import Looking, fetch_request
 from qbsync_qbwc_gateway.session.model import Connector, Json, Member, MessageSet, Purpose, Session, SetState
 from qbsync_shared.clock import Clock
-from qbsync_shared.connector import WorkItem, WorkQueue
+from qbsync_shared.connector import Settled, WorkItem, WorkQueue
 from qbsync_shared.connector import repository as work_store
 from qbsync_shared.connector.tenants import Tenant
 from qbsync_shared.outcomes import Failed, NotProcessed, Outcome, Succeeded, Unknown
@@ -123,6 +123,7 @@ class Sending:
         lost = kept_outcome_lost(responses)
         first = next((member for member in sent.members if member.sync_id), None)
         to_read = Batch()
+        settled: list[Settled] = []
         for member in sent.members:
             item = held.get(member.sync_id or "")
             if item is None:
@@ -137,7 +138,8 @@ class Sending:
                 asked = _asked(member, outcome)
                 to_read.add(asked, fetch_request(asked, item).element(asked.request_id, version))
             else:
-                await self._settle(connection, session, item, outcome, technical=_technical(sent, result))
+                settled.append(Settled(item=item, outcome=outcome, technical=_technical(sent, result)))
+        await self._settle_many(connection, session, settled)
         await store.move_set(connection, session.tenant, sent, SetState.SETTLED, answered_at=now)
         await self._store(connection, session, Purpose.FETCH, to_read, version)
 
@@ -247,6 +249,16 @@ class Sending:
     async def _held(self, connection: Connection, session: Session) -> dict[str, WorkItem]:
         rows = await connection.fetch(work_store.QUERIES["held_items"], session.tenant, session.session_id)
         return {row["sync_id"]: work_store.work_item(row) for row in rows}
+
+    async def _settle_many(
+        self, connection: Connection, session: Session, settled: Sequence[Settled]
+    ) -> None:
+        counted = await self._queue.settle_many(
+            connection, session.tenant, settled, holder=session.session_id
+        )
+        for one, counts in zip(settled, counted, strict=True):
+            session.sent += counts and isinstance(one.outcome, Succeeded)
+            session.failed += counts and isinstance(one.outcome, Failed)
 
     async def _settle(
         self,
