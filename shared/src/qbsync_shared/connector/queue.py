@@ -125,13 +125,23 @@ class WorkQueue:
         for item in items:
             entity = entities[item.sync_id]
             link = links.get(item.key) if item.key is not None else None
-            if entity is not None and _is_usual(item, entity, link, links):
-                usual.append(replace(item, entity=with_quickbooks_ids(entity, links), link=link))
+            planned = _usual_plan(item, entity, link, links)
+            if entity is not None and planned is not None:
+                resolved = with_quickbooks_ids(entity, links)
+                usual.append(
+                    replace(
+                        item, operation=planned.operation, fields=planned.fields, entity=resolved, link=link
+                    )
+                )
                 continue
             started = await self._try_start(connection, item, holder, now)
             if started is not None:
                 ready[item.sync_id] = started
         if usual:
+            before = {item.sync_id: item for item in items}
+            await store.set_plans(
+                connection, [item for item in usual if _is_replanned(before[item.sync_id], item)]
+            )
             rows = await store.start_many(connection, tenant, usual, holder)
             await publish_many(connection, [self._say.started(row, now) for row in rows])
             for row, item in zip(rows, usual, strict=True):
@@ -281,18 +291,20 @@ def _references(item: WorkItem, entity: Entity | None) -> Iterable[EntityKey]:
     return dict.fromkeys((*item.depends_on, *(entity.depends_on() if entity else ())))
 
 
-def _is_usual(
-    item: WorkItem, entity: Entity, link: LinkRow | None, links: Mapping[EntityKey, LinkRow]
-) -> bool:
-    """An export that goes as it was approved, and whose references are all linked."""
+def _usual_plan(
+    item: WorkItem, entity: Entity | None, link: LinkRow | None, links: Mapping[EntityKey, LinkRow]
+) -> Plan | None:
+    """What is done with an export whose references are all linked; None where it takes a second look."""
     if item.direction is Direction.IMPORT or item.key is None:
-        return False
+        return None
     planned = plan(item, link)
-    if isinstance(planned, Failed) or planned != Plan(operation=item.operation, fields=item.fields):
-        return False
-    if link is not None and planned.changes_nothing:
-        return False
-    return all(key in links for key in _references(item, entity))
+    if isinstance(planned, Failed) or (link is not None and planned.changes_nothing):
+        return None
+    return planned if all(key in links for key in _references(item, entity)) else None
+
+
+def _is_replanned(approved: WorkItem, planned: WorkItem) -> bool:
+    return (approved.operation, approved.fields) != (planned.operation, planned.fields)
 
 
 def _unreadable(item: WorkItem) -> Failed | None:

@@ -121,6 +121,15 @@ async def set_plan(connection: Connection, item: WorkItem, plan: Plan) -> None:
     )
 
 
+async def set_plans(connection: Connection, items: Sequence[WorkItem]) -> None:
+    """Keep what will really be done with each."""
+    if items:
+        await connection.executemany(
+            QUERIES["set_operation"],
+            [(item.tenant, item.sync_id, item.operation.value, list(item.fields)) for item in items],
+        )
+
+
 async def candidates(connection: Connection, tenant: str, *, now: datetime, limit: int) -> list[WorkItem]:
     """What may go now, in order."""
     rows = await connection.fetch(QUERIES["candidates"], tenant, now, limit)

@@ -83,6 +83,10 @@ async def _prepare(connection: Any) -> None:
         await connection.set_type_codec(name, schema="pg_catalog", encoder=_to_json, decoder=json.loads)
 
 
+async def _keep(connection: Any) -> None:
+    """A connection goes back as it is: all that a transaction sets ends with it, so that nothing is left to reset."""
+
+
 async def connect(url: str, *, schema: str, purpose: str) -> "asyncpg.Connection[asyncpg.Record]":
     """One connection of its own, as the service's role, that sees every tenant; for advisory locks and LISTEN."""
     settings = {**_server_settings(schema, purpose), "qbsync.tenant": EVERYONE}
@@ -112,6 +116,7 @@ class Database:
                 max_size=self.max_size,
                 server_settings=_server_settings(self.schema, "pool"),
                 init=_prepare,
+                reset=_keep,
                 timeout=CONNECT_SECONDS,
             )
 
