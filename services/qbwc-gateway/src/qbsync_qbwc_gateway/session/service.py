@@ -134,7 +134,8 @@ class WebConnector:
         now, tenant = self._clock.now(), login["tenant_id"]
         tell = login["told_at"] is None or now - login["told_at"] >= TELL_EVERY
         async with self._database.tenant(tenant) as connection:
-            await connection.execute("set local synchronous_commit = off")  # nothing of a poll needs to survive a crash
+            # Nothing of a poll needs to survive a crash.
+            await connection.execute("set local synchronous_commit = off")
             await connection.execute(store.QUERIES["seen"], tenant, now, why, version, tell)
             if tell:
                 connector = store.connector_row(login)
