@@ -43,11 +43,17 @@ def envelope(method: str, **arguments: Any) -> bytes:
 
 
 class Endpoint:
-    """The gateway's SOAP side without HTTP: bytes in, bytes out. Called from the Web Connector's thread."""
+    """The gateway's SOAP side without HTTP: bytes in, bytes out. Called from the Web Connector's thread.
 
-    def __init__(self, gateway: Gateway, loop: asyncio.AbstractEventLoop) -> None:
+    The faults ``lost_{method}`` let a call be done and its answer get lost, ``never_{method}`` let it never arrive.
+    """
+
+    def __init__(
+        self, gateway: Gateway, loop: asyncio.AbstractEventLoop, faults: Faults | None = None
+    ) -> None:
         self.gateway = gateway
         self.loop = loop
+        self.faults = faults or Faults()
 
     def has(self, method: str) -> bool:
         return method in OPERATIONS and method != "getServerVersion"
@@ -63,12 +69,16 @@ class Endpoint:
         return [child.text or "" for child in result.iter(f"{{{NAMESPACE}}}string")]
 
     def _call(self, method: str, arguments: dict[str, Any]) -> etree._Element:
+        if self.faults.take(f"never_{method}"):
+            raise CallFailedError(method, "The connection was refused.")
         try:
             body = asyncio.run_coroutine_threadsafe(
                 self.exchange(envelope(method, **arguments)), self.loop
             ).result(60)
         except Exception as error:
             raise CallFailedError(method, f"{type(error).__name__}: {error}") from error
+        if self.faults.take(f"lost_{method}"):
+            raise CallFailedError(method, "The underlying connection was closed.")
         return etree.fromstring(body)[0][0]
 
     async def exchange(self, body: bytes) -> bytes:
@@ -87,6 +97,11 @@ class Mishap(Faults):
             return super().take(name)
         self.at -= 1
         return self.at == 0
+
+    def check_open(self) -> None:
+        """``refuse``: QuickBooks throws this request back whole."""
+        if self.point != "refuse" or self.take("refuse"):
+            super().check_open()
 
 
 @dataclass
@@ -163,7 +178,7 @@ class Desktop:
 
     async def run(self) -> RunReport:
         """One update of the Web Connector."""
-        endpoint = Endpoint(self.gateway, asyncio.get_running_loop())
+        endpoint = Endpoint(self.gateway, asyncio.get_running_loop(), self.faults)
         connector = WebConnector(
             read_qwc(self.qwc),
             self.password,
