@@ -74,7 +74,8 @@ async def _approve(desktop: Desktop, name: str, count: int) -> None:
 
 async def _drain(desktop: Desktop) -> list[Figure]:
     await _approve(desktop, "Customer", ADDS)
-    report = await desktop.run()
+    endpoint = desktop.endpoint()
+    report = await desktop.run(endpoint)
     states = set((await desktop.states()).values())
     assert states == {"succeeded"}, states
     per_thousand = 1_000 / ADDS
@@ -87,7 +88,7 @@ async def _drain(desktop: Desktop) -> list[Figure]:
         ),
         Figure(
             name="Gateway's own time to drain 1,000 adds",
-            value=report.service_seconds * per_thousand,
+            value=sum(seconds for _, seconds in endpoint.took) * per_thousand,
             unit="s",
             promise="at most 1.0",
         ),

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -54,6 +55,8 @@ class Endpoint:
         self.gateway = gateway
         self.loop = loop
         self.faults = faults or Faults()
+        self.took: list[tuple[str, float]] = []
+        """Each call and the gateway's own seconds for it: from the bytes of the call to the bytes of the answer."""
 
     def has(self, method: str) -> bool:
         return method in OPERATIONS and method != "getServerVersion"
@@ -82,8 +85,11 @@ class Endpoint:
         return etree.fromstring(body)[0][0]
 
     async def exchange(self, body: bytes) -> bytes:
+        began = time.perf_counter()
         call = parse_call(body)
-        return answer(call.operation, await host._dispatch(self.gateway.connector, call, "127.0.0.1"))
+        answered = answer(call.operation, await host._dispatch(self.gateway.connector, call, "127.0.0.1"))
+        self.took.append((call.operation.name, time.perf_counter() - began))
+        return answered
 
 
 class Mishap(Faults):
@@ -176,9 +182,13 @@ class Desktop:
             await self.gateway.queue.accept(connection, approved)
         return sync_id
 
-    async def run(self) -> RunReport:
+    def endpoint(self) -> Endpoint:
+        """The gateway as this tenant's Web Connector sees it."""
+        return Endpoint(self.gateway, asyncio.get_running_loop(), self.faults)
+
+    async def run(self, endpoint: Endpoint | None = None) -> RunReport:
         """One update of the Web Connector."""
-        endpoint = Endpoint(self.gateway, asyncio.get_running_loop(), self.faults)
+        endpoint = endpoint or self.endpoint()
         connector = WebConnector(
             read_qwc(self.qwc),
             self.password,

@@ -131,7 +131,13 @@ async def test_one_tenant_in_trouble_holds_up_no_other(sample, nats_url):
     await provision(nats_url)
     async with sample.tenant("acme") as connection:
         await connection.execute(  # a subject that no stream takes
-            QUERIES["insert_outbox"], "bad", "acme", subjects.COMMANDS, "qbsync.v9.acme.x", {}, b"{}"
+            QUERIES["insert_outbox"],
+            ["bad"],
+            ["acme"],
+            [subjects.COMMANDS],
+            ["qbsync.v9.acme.x"],
+            [{}],
+            [b"{}"],
         )
     async with running_bus(sample, nats_url) as bus:
 

@@ -1,3 +1,6 @@
+-- Lists of keys come as arrays. `lateral ... limit 1` and `(tenant_id = $1) is true` make PostgreSQL look up key by key:
+-- where its statistics lag behind a growing table, it would walk all rows of the tenant for each key instead.
+
 -- name: open_lane
 -- Make sure that the tenant has a lane.
 insert into work_lane (tenant_id) values ($1) on conflict do nothing
@@ -85,7 +88,7 @@ select * from work_item
 -- name: hand_to
 -- Another holder takes over what is in flight.
 update work_item set holder = $3
- where tenant_id = $1 and sync_id = any($2::text[]) and state = 'in_flight'
+ where sync_id = any($2::text[]) and (tenant_id = $1) is true and state = 'in_flight'
 returning *
 
 -- name: finish_item
@@ -101,13 +104,15 @@ returning *
 -- They go, with what will really be done.
 update work_item w
    set state = 'in_flight', version = version + 1, attempts = attempts + 1, holder = $2, code = null, message = null,
-       retry_at = null, waits_for = null
- where tenant_id = $1 and sync_id = any($3::text[])
-returning *
+       retry_at = null, waits_for = null, operation = d.operation,
+       fields = array(select jsonb_array_elements_text(d.fields::jsonb))
+  from unnest($3::text[], $4::text[], $5::text[]) as d (sync_id, operation, fields)
+ where w.sync_id = d.sync_id and (w.tenant_id = $1) is true
+returning w.*
 
 -- name: get_items
 -- Several syncs.
-select * from work_item where tenant_id = $1 and sync_id = any($2::text[])
+select * from work_item where sync_id = any($2::text[]) and (tenant_id = $1) is true
 
 -- name: finish_items
 -- Final states of several.
@@ -117,7 +122,7 @@ update work_item w
        awaiting_app_since = null, retry_at = null, waits_for = null, finished_at = $7
   from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
        as d (sync_id, state, code, message, quickbooks_id)
- where w.tenant_id = $1 and w.sync_id = d.sync_id
+ where w.sync_id = d.sync_id and (w.tenant_id = $1) is true
 returning w.*
 
 -- name: wait_item
@@ -219,15 +224,15 @@ select * from link where tenant_id = $1 and kind = $2 and quickbooks_id = $3
 
 -- name: links_of
 -- The links of several entities of the app.
-select l.* from link l
-  join unnest($2::text[], $3::text[]) as wanted (kind, app_id) using (kind, app_id)
- where l.tenant_id = $1
+select l.* from unnest($2::text[], $3::text[]) as wanted (kind, app_id)
+ cross join lateral (select * from link
+                      where tenant_id = $1 and kind = wanted.kind and app_id = wanted.app_id limit 1) as l
 
 -- name: links_of_quickbooks
 -- The links of several records of QuickBooks.
-select l.* from link l
-  join unnest($2::text[], $3::text[]) as wanted (kind, quickbooks_id) using (kind, quickbooks_id)
- where l.tenant_id = $1
+select l.* from unnest($2::text[], $3::text[]) as wanted (kind, quickbooks_id)
+ cross join lateral (select * from link
+                      where tenant_id = $1 and kind = wanted.kind and quickbooks_id = wanted.quickbooks_id limit 1) as l
 
 -- name: put_link
 -- Make or move on a link.
@@ -240,6 +245,18 @@ on conflict (tenant_id, kind, app_id) do update
        entity_seq = greatest(link.entity_seq, excluded.entity_seq),
        create_sync_id = coalesce(excluded.create_sync_id, link.create_sync_id), updated_at = now()
 returning *
+
+-- name: put_links
+-- Make or move on several links.
+insert into link (tenant_id, kind, app_id, quickbooks_id, version, token, sent, returned, sync_id, entity_seq,
+                  create_sync_id)
+select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::jsonb[], $8::jsonb[],
+                         $9::text[], $10::bigint[], $11::text[])
+on conflict (tenant_id, kind, app_id) do update
+   set quickbooks_id = excluded.quickbooks_id, version = excluded.version, token = excluded.token,
+       sent = excluded.sent, returned = excluded.returned, sync_id = excluded.sync_id,
+       entity_seq = greatest(link.entity_seq, excluded.entity_seq),
+       create_sync_id = coalesce(excluded.create_sync_id, link.create_sync_id), updated_at = now()
 
 -- name: set_token
 -- The version token moved without a change that matters.
@@ -266,14 +283,14 @@ select * from seen_entity where tenant_id = $1 and kind = $2 and quickbooks_id =
 
 -- name: seen_of
 -- What QuickBooks was last seen to hold of several records.
-select s.* from seen_entity s
-  join unnest($2::text[], $3::text[]) as wanted (kind, quickbooks_id) using (kind, quickbooks_id)
- where s.tenant_id = $1
+select s.* from unnest($2::text[], $3::text[]) as wanted (kind, quickbooks_id)
+ cross join lateral (select * from seen_entity
+                      where tenant_id = $1 and kind = wanted.kind and quickbooks_id = wanted.quickbooks_id limit 1) as s
 
 -- name: put_seen
 -- Remember what QuickBooks holds.
 insert into seen_entity (tenant_id, kind, quickbooks_id, version, token, entity, deleted)
-values ($1, $2, $3, $4, $5, $6, $7)
+select $1, * from unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::jsonb[], $7::boolean[])
 on conflict (tenant_id, kind, quickbooks_id) do update
    set version = excluded.version, token = excluded.token, entity = excluded.entity, deleted = excluded.deleted,
        seen_at = now()

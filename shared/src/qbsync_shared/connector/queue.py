@@ -138,10 +138,6 @@ class WorkQueue:
             if started is not None:
                 ready[item.sync_id] = started
         if usual:
-            before = {item.sync_id: item for item in items}
-            await store.set_plans(
-                connection, [item for item in usual if _is_replanned(before[item.sync_id], item)]
-            )
             rows = await store.start_many(connection, tenant, usual, holder)
             await publish_many(connection, [self._say.started(row, now) for row in rows])
             for row, item in zip(rows, usual, strict=True):
@@ -301,10 +297,6 @@ def _usual_plan(
     if isinstance(planned, Failed) or (link is not None and planned.changes_nothing):
         return None
     return planned if all(key in links for key in _references(item, entity)) else None
-
-
-def _is_replanned(approved: WorkItem, planned: WorkItem) -> bool:
-    return (approved.operation, approved.fields) != (planned.operation, planned.fields)
 
 
 def _unreadable(item: WorkItem) -> Failed | None:

@@ -1,5 +1,6 @@
 """The queue's tables as values."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -121,15 +122,6 @@ async def set_plan(connection: Connection, item: WorkItem, plan: Plan) -> None:
     )
 
 
-async def set_plans(connection: Connection, items: Sequence[WorkItem]) -> None:
-    """Keep what will really be done with each."""
-    if items:
-        await connection.executemany(
-            QUERIES["set_operation"],
-            [(item.tenant, item.sync_id, item.operation.value, list(item.fields)) for item in items],
-        )
-
-
 async def candidates(connection: Connection, tenant: str, *, now: datetime, limit: int) -> list[WorkItem]:
     """What may go now, in order."""
     rows = await connection.fetch(QUERIES["candidates"], tenant, now, limit)
@@ -170,10 +162,17 @@ async def finish(
 async def start_many(
     connection: Connection, tenant: str, items: Sequence[WorkItem], holder: str
 ) -> list[WorkItem]:
-    """As `start`, for many of a tenant, in their order."""
+    """As `start`, for many of a tenant, in their order; what they really do, their plan, is kept with them."""
     for item in items:
         transition(item.state, SyncState.IN_FLIGHT)
-    rows = await connection.fetch(QUERIES["start_items"], tenant, holder, [item.sync_id for item in items])
+    rows = await connection.fetch(
+        QUERIES["start_items"],
+        tenant,
+        holder,
+        [item.sync_id for item in items],
+        [item.operation.value for item in items],
+        [json.dumps(item.fields) for item in items],
+    )
     started = {row["sync_id"]: work_item(row) for row in rows}
     return [started[item.sync_id] for item in items]
 
@@ -316,28 +315,27 @@ async def app_ids_of(
 
 
 async def put_links(connection: Connection, links: Sequence[LinkRow]) -> list[LinkRow]:
-    """As `put_link`, for many: with their versions, in their order."""
+    """As `put_link`, for many of one tenant, each another entity: with their versions, in their order."""
     rows = await connection.fetch(QUERIES["next_versions"], len(links))
     fresh = [replace(link, version=int(row["version"])) for link, row in zip(links, rows, strict=True)]
-    await connection.executemany(
-        QUERIES["put_link"],
-        [
-            (
-                link.tenant,
-                link.kind.value,
-                link.app_id,
-                link.quickbooks_id,
-                link.version,
-                link.token,
-                link.sent,
-                link.returned,
-                link.sync_id,
-                link.entity_seq,
-                link.create_sync_id,
-            )
-            for link in fresh
-        ],
-    )
+    rows_of_links = [
+        (
+            link.kind.value,
+            link.app_id,
+            link.quickbooks_id,
+            link.version,
+            link.token,
+            link.sent,
+            link.returned,
+            link.sync_id,
+            link.entity_seq,
+            link.create_sync_id,
+        )
+        for link in fresh
+    ]
+    if fresh:
+        columns = zip(*rows_of_links, strict=True)
+        await connection.execute(QUERIES["put_links"], fresh[0].tenant, *map(list, columns))
     return fresh
 
 
@@ -392,18 +390,7 @@ def seen(row: Mapping[str, Any]) -> Seen:
 
 async def put_seen(connection: Connection, tenant: str, record: Seen) -> int:
     """Remember what QuickBooks holds; returns its version."""
-    version = await next_version(connection)
-    await connection.execute(
-        QUERIES["put_seen"],
-        tenant,
-        record.kind.value,
-        record.quickbooks_id,
-        version,
-        record.token,
-        record.entity,
-        record.deleted,
-    )
-    return version
+    return (await put_seen_many(connection, tenant, [record]))[0]
 
 
 async def seen_of(
@@ -423,11 +410,16 @@ async def put_seen_many(connection: Connection, tenant: str, records: Sequence[S
         return []
     rows = await connection.fetch(QUERIES["next_versions"], len(records))
     versions = [int(row["version"]) for row in rows]
-    await connection.executemany(
-        QUERIES["put_seen"],
-        [
-            (tenant, one.kind.value, one.quickbooks_id, version, one.token, one.entity, one.deleted)
-            for one, version in zip(records, versions, strict=True)
-        ],
-    )
+    last = {
+        (one.kind, one.quickbooks_id): (
+            one.kind.value,
+            one.quickbooks_id,
+            version,
+            one.token,
+            one.entity,
+            one.deleted,
+        )
+        for one, version in zip(records, versions, strict=True)
+    }
+    await connection.execute(QUERIES["put_seen"], tenant, *map(list, zip(*last.values(), strict=True)))
     return versions

@@ -1,5 +1,6 @@
 """The outbox: what a transaction says is written in that transaction and published after its commit."""
 
+import re
 from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -14,6 +15,10 @@ QUERIES = Queries.load("qbsync_shared.messaging")
 
 LARGEST_PAYLOAD = 960_000
 """Bytes of a body. NATS takes 1 MiB with headers by default; more is refused here, where the caller learns of it."""
+
+_SAFE = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
+_PLAIN = re.compile(r"[A-Za-z0-9 !#$&'()*+,\-./:;<=>?@\[\]^_`{|}~]*")
+"""What the HTTP and NATS bindings of CloudEvents leave as it is in a header."""
 
 CURRENT_EVENT: ContextVar[str | None] = ContextVar("qbsync_current_event", default=None)
 """The event that is being handled: the cause of what is said meanwhile."""
@@ -48,7 +53,9 @@ async def publish_many(
         MessageTooLargeError: one has more than LARGEST_PAYLOAD bytes; none was written.
     """
     cause = caused_by or CURRENT_EVENT.get()
-    await connection.executemany(QUERIES["insert_outbox"], [_row(message, cause) for message in messages])
+    if messages:
+        columns = zip(*(_row(message, cause) for message in messages), strict=True)
+        await connection.execute(QUERIES["insert_outbox"], *map(list, columns))
 
 
 def _row(message: Message, cause: str | None) -> tuple[Any, ...]:
@@ -72,7 +79,8 @@ async def enqueue(
     payload: bytes,
 ) -> None:
     """Write one outbox row; `event_id` becomes ``Nats-Msg-Id``."""
-    await connection.execute(QUERIES["insert_outbox"], event_id, tenant, stream, subject, headers, payload)
+    row = (event_id, tenant, stream, subject, headers, payload)
+    await connection.execute(QUERIES["insert_outbox"], *([value] for value in row))
 
 
 def event_headers(message: Message, *, caused_by: str | None) -> dict[str, str]:
@@ -89,7 +97,10 @@ def event_headers(message: Message, *, caused_by: str | None) -> dict[str, str]:
     }
     if caused_by is not None:
         headers["ce-causationid"] = caused_by
-    encoded = {name: quote(value, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~") for name, value in headers.items()}
+    encoded = {
+        name: value if _PLAIN.fullmatch(value) else quote(value, safe=_SAFE)
+        for name, value in headers.items()
+    }
     tracing.carry(encoded)
     return encoded
 

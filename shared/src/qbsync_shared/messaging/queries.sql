@@ -3,7 +3,10 @@
 -- name: insert_outbox
 -- Say something when the caller's transaction commits.
 insert into outbox (event_id, tenant_id, stream, subject, headers, payload)
-values ($1, $2, $3, $4, $5, $6);
+select event_id, tenant_id, stream, subject, headers, payload
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::bytea[]) with ordinality
+       as said (event_id, tenant_id, stream, subject, headers, payload, place)
+ order by place;
 
 -- name: insert_inbox
 -- Note that this consumer handles these events; those come back that it has not handled before.

@@ -32,6 +32,7 @@ DATABASE = "qbsync"
 # Small memory, few processes, full durability: a commit that was answered survives a crash.
 SETTINGS: Mapping[str, str] = {
     "autovacuum_max_workers": "2",
+    "autovacuum_naptime": "10s",
     "io_method": "sync",
     "jit": "off",
     "log_min_messages": "warning",

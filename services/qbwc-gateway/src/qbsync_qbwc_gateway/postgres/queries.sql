@@ -162,8 +162,10 @@ delete from import_cursor where tenant_id = $1
 
 -- name: seen_tokens
 -- Version tokens of records as last seen.
-select quickbooks_id, token from seen_entity
- where tenant_id = $1 and quickbooks_id = any($2::text[]) and not deleted and token is not null
+select s.quickbooks_id, s.token from unnest($2::text[], $3::text[]) as wanted (kind, quickbooks_id)
+ cross join lateral (select * from seen_entity
+                      where tenant_id = $1 and kind = wanted.kind and quickbooks_id = wanted.quickbooks_id limit 1) as s
+ where not s.deleted and s.token is not null
 
 -- name: erase_comparison
 -- Forget a tenant: what was compared.

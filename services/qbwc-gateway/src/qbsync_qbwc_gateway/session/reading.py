@@ -158,7 +158,10 @@ class Reading:
     ) -> None:
         readable = [record for ret in records if (record := read_record(ret)) is not None]
         rows = await connection.fetch(
-            store.QUERIES["seen_tokens"], session.tenant, [record.quickbooks_id for record in readable]
+            store.QUERIES["seen_tokens"],
+            session.tenant,
+            [record.kind.value for record in readable],
+            [record.quickbooks_id for record in readable],
         )
         known = {row["quickbooks_id"]: row["token"] for row in rows}
         moved = [

@@ -96,8 +96,9 @@ on conflict (tenant_id, kind, app_id) do update
 -- name: known_app_entities
 -- Which of these records of the app are known, with their names.
 select e.kind, e.app_id, e.deleted, coalesce(e.entity ->> 'name', e.entity ->> 'number', e.app_id) as label
-  from app_entity e join unnest($2::text[], $3::text[]) w(kind, app_id) on w.kind = e.kind and w.app_id = e.app_id
- where e.tenant_id = $1;
+  from unnest($2::text[], $3::text[]) w(kind, app_id)
+ cross join lateral (select * from app_entity
+                      where tenant_id = $1 and kind = w.kind and app_id = w.app_id limit 1) as e;
 
 -- name: list_app_entities
 -- Records of the app by the time they were handed over.
@@ -231,14 +232,16 @@ returning approval_id, app_id, quickbooks_id;
 -- name: app_contents
 -- What the app holds of these records.
 select e.kind, e.app_id as id, e.entity, e.deleted
-  from app_entity e join unnest($2::text[], $3::text[]) w(kind, id) on w.kind = e.kind and w.id = e.app_id
- where e.tenant_id = $1;
+  from unnest($2::text[], $3::text[]) w(kind, id)
+ cross join lateral (select * from app_entity
+                      where tenant_id = $1 and kind = w.kind and app_id = w.id limit 1) as e;
 
 -- name: quickbooks_contents
 -- What QuickBooks holds of these records.
 select e.kind, e.quickbooks_id as id, e.entity, e.deleted
-  from quickbooks_entity e join unnest($2::text[], $3::text[]) w(kind, id) on w.kind = e.kind and w.id = e.quickbooks_id
- where e.tenant_id = $1;
+  from unnest($2::text[], $3::text[]) w(kind, id)
+ cross join lateral (select * from quickbooks_entity
+                      where tenant_id = $1 and kind = w.kind and quickbooks_id = w.id limit 1) as e;
 
 -- name: mark_resynced
 -- The failed sync was answered: it no longer keeps its entity from review.

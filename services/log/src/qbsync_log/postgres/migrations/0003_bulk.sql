@@ -1,0 +1,2 @@
+-- Large transactions number their messages at once.
+-- include: qbsync_shared.messaging/numbering.sql

@@ -1,0 +1,8 @@
+-- Large transactions number their messages at once.
+-- include: qbsync_shared.messaging/numbering.sql
+
+-- Lookups stay lookups while tables grow.
+-- include: qbsync_shared.connector/indexes.sql
+
+drop policy own_tenant on connection;
+drop policy own_tenant on authorisation;
