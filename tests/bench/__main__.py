@@ -4,14 +4,19 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from tests.bench import desktop, queue, startup
+from tests.bench import desktop, first_import, queue, sessions, startup
 from tests.bench.figures import Figure, report
 from tests.shared.servers import make_postgres
 
 
 async def measure(server_url: str) -> list[Figure]:
     """All figures."""
-    return [*await desktop.measure(server_url), *await queue.measure(server_url)]
+    return [
+        *await desktop.measure(server_url),
+        *await sessions.measure(server_url),
+        *await first_import.measure(server_url),
+        *await queue.measure(server_url),
+    ]
 
 
 def main() -> None:

@@ -123,6 +123,7 @@ class Desktop:
     password: str = ""
     faults: Mishap = field(default_factory=Mishap)
     seqs: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    tenant: str = TENANT
 
     async def configure(
         self,
@@ -133,12 +134,12 @@ class Desktop:
         paused: bool = False,
     ) -> None:
         """What the wizard says of the tenant."""
-        async with self.database.tenant(TENANT) as connection:
+        async with self.database.tenant(self.tenant) as connection:
             await tenants.configured(
                 connection,
                 TenantConfigured(
                     id=self.make_id(),
-                    tenant=TENANT,
+                    tenant=self.tenant,
                     occurred_at=self.clock.now(),
                     version=version,
                     name="Oak Hill",
@@ -151,9 +152,9 @@ class Desktop:
 
     async def connect(self) -> None:
         """Make the connector user and take the .qwc file."""
-        access = await self.gateway.connectors.create(TENANT, by="Dana")
+        access = await self.gateway.connectors.create(self.tenant, by="Dana")
         self.password = access.password
-        text = await self.gateway.connectors.qwc(TENANT)
+        text = await self.gateway.connectors.qwc(self.tenant)
         assert text is not None
         self.qwc = text
 
@@ -162,7 +163,7 @@ class Desktop:
         sync_id = self.make_id()
         approved = SyncApproved(
             id=self.make_id(),
-            tenant=TENANT,
+            tenant=self.tenant,
             occurred_at=self.clock.now(),
             edition=Edition.DESKTOP,
             sync_id=sync_id,
@@ -178,7 +179,7 @@ class Desktop:
                 **more,
             },
         )
-        async with self.database.tenant(TENANT) as connection:
+        async with self.database.tenant(self.tenant) as connection:
             await self.gateway.queue.accept(connection, approved)
         return sync_id
 
@@ -212,26 +213,26 @@ class Desktop:
 
     async def sync(self, sync_id: str) -> dict[str, Any]:
         """One row of the queue."""
-        async with self.database.tenant(TENANT) as connection:
+        async with self.database.tenant(self.tenant) as connection:
             row = await connection.fetchrow("select * from work_item where sync_id = $1", sync_id)
         assert row is not None
         return dict(row)
 
     async def states(self) -> dict[str, str]:
         """State by sync id."""
-        async with self.database.tenant(TENANT) as connection:
+        async with self.database.tenant(self.tenant) as connection:
             rows = await connection.fetch("select sync_id, state from work_item order by seq")
         return {row["sync_id"]: row["state"] for row in rows}
 
     async def links(self) -> dict[str, str]:
         """QuickBooks' id by app id."""
-        async with self.database.tenant(TENANT) as connection:
+        async with self.database.tenant(self.tenant) as connection:
             rows = await connection.fetch("select app_id, quickbooks_id from link")
         return {row["app_id"]: row["quickbooks_id"] for row in rows}
 
     async def said(self, noun: str, verb: str) -> list[dict[str, Any]]:
         """What was published, oldest first."""
-        async with self.database.tenant(TENANT) as connection:
+        async with self.database.tenant(self.tenant) as connection:
             rows = await connection.fetch(
                 "select payload from outbox where subject like $1 order by id", f"%.{noun}.{verb}"
             )

@@ -127,3 +127,55 @@ async def test_what_is_older_than_the_connection_is_told_for_matching_only(deskt
     await later(desktop)
     known = {one["entity"]["name"]: one["for_matching"] for one in await told(desktop, "customer")}
     assert known == {"Old Pine": True, "New Pine": False}
+
+
+async def test_several_long_lists_are_read_whole_with_few_iterators_open(desktop: Desktop) -> None:
+    """QuickBooks drops an iterator when too many are open; each list goes on alone, and none is given up."""
+    many = range(450)
+    run_requests(
+        desktop.company,
+        [f"<CustomerAddRq><CustomerAdd><Name>C {n}</Name></CustomerAdd></CustomerAddRq>" for n in many]
+        + [f"<VendorAddRq><VendorAdd><Name>V {n}</Name></VendorAdd></VendorAddRq>" for n in many],
+    )
+    account = "<AccountRef><FullName>Landscaping Services</FullName></AccountRef>"
+    work = f"<Name>Work</Name><SalesOrPurchase><Price>1.00</Price>{account}</SalesOrPurchase>"
+    run_requests(
+        desktop.company, [f"<ItemServiceAddRq><ItemServiceAdd>{work}</ItemServiceAdd></ItemServiceAddRq>"]
+    )
+    for kind in ("Invoice", "SalesReceipt", "CreditMemo", "Estimate"):
+        work = "<ItemRef><FullName>Work</FullName></ItemRef><Amount>1.00</Amount>"
+        line = f"<{kind}LineAdd>{work}</{kind}LineAdd>"
+        customer = "<CustomerRef><FullName>C 1</FullName></CustomerRef>"
+        run_requests(
+            desktop.company,
+            [f"<{kind}AddRq><{kind}Add>{customer}{line}</{kind}Add></{kind}AddRq>" for _ in range(250)],
+        )
+    report = await desktop.run()
+    assert report.outcome == "finished"
+    assert (await seen(desktop)).items() >= {"customer": 450, "invoice": 250, "credit_memo": 250}.items()
+
+    desktop.clock.advance(timedelta(hours=3))
+    await desktop.run()  # looks once more whether anything older was missed
+    desktop.clock.advance(timedelta(hours=3))
+    assert (await desktop.run()).round_trips == 1
+
+    for start in (0, 250):  # more than a page changed in each
+        run_requests(
+            desktop.company,
+            [
+                f"<CustomerAddRq><CustomerAdd><Name>D {n + start}</Name></CustomerAdd></CustomerAddRq>"
+                for n in range(250)
+            ]
+            + [
+                f"<VendorAddRq><VendorAdd><Name>W {n + start}</Name></VendorAdd></VendorAddRq>"
+                for n in range(250)
+            ],
+        )
+    await desktop.run()
+    assert (await seen(desktop)).items() >= {"customer": 950}.items()
+
+
+async def seen(desktop: Desktop) -> dict[str, int]:
+    async with desktop.database.tenant(desktop.tenant) as connection:
+        rows = await connection.fetch("select kind, count(*) from seen_entity group by kind")
+    return {row["kind"]: row["count"] for row in rows}

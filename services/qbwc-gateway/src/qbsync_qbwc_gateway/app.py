@@ -71,7 +71,7 @@ def assemble(
     announcing = Announcing(clock=clock, make_id=make_id)
     sending = Sending(queue, Looking(queue, keeper), clock=clock, make_set_id=make_set_id)
     comparing = Comparing(queue, sending, announcing, clock=clock)
-    running = Running(queue, Reading(keeper), sending, comparing, announcing, clock=clock)
+    running = Running(queue, Reading(keeper, clock=clock), sending, comparing, announcing, clock=clock)
     plans = plans_of(settings.desktop_plans)
     rules = Rules(version=VERSION, plans=plans, read_every=timedelta(seconds=settings.read_every_seconds))
     return Gateway(

@@ -149,12 +149,15 @@ delete from message_set where state in ('settled', 'cleared') and answered_at < 
 
 -- name: get_cursors
 -- How far each list was read.
-select name, watermark from import_cursor where tenant_id = $1
+select name, watermark, moved_at, quiet_at from import_cursor where tenant_id = $1
 
 -- name: put_cursor
 -- A list was read up to here.
-insert into import_cursor (tenant_id, name, watermark) values ($1, $2, $3)
-on conflict (tenant_id, name) do update set watermark = greatest(import_cursor.watermark, excluded.watermark)
+insert into import_cursor as c (tenant_id, name, watermark, moved_at) values ($1, $2, $3, $4)
+on conflict (tenant_id, name) do update
+   set watermark = greatest(c.watermark, excluded.watermark),
+       moved_at = case when excluded.watermark > c.watermark then excluded.moved_at else c.moved_at end,
+       quiet_at = case when excluded.watermark > c.watermark then null when $5 then $4 else c.quiet_at end
 
 -- name: drop_cursors
 -- Read everything again.

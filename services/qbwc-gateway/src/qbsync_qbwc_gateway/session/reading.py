@@ -1,6 +1,6 @@
 """Read what changed in QuickBooks: per list with a cursor, page by page where QuickBooks can iterate."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from qbsync_qbwc_gateway.postgres import repository as store
 from qbsync_qbwc_gateway.qbxml.reader import Responses, Result, value
 from qbsync_qbwc_gateway.qbxml.writer import Request, Version, message_set
 from qbsync_qbwc_gateway.session.model import Json, Session
+from qbsync_shared.clock import Clock
 from qbsync_shared.connector import LinkKeeper, Seen, tenants
 from qbsync_shared.kinds import Kind
 from qbsync_shared.postgres import Connection
@@ -39,7 +40,11 @@ TRANSACTIONS = (
 OVERLAP = timedelta(minutes=70)
 """An hour is repeated when daylight saving ends, and TimeModified follows the wall clock (qbxml.md, section 7)."""
 
+MARGIN = timedelta(minutes=5)
+DAY = timedelta(days=1)
+
 ITERATOR_LOST = "3391"
+RESTARTS = 3
 
 
 @dataclass(frozen=True)
@@ -94,15 +99,16 @@ _KINDS_OF_DELETED = {
 class Reading:
     """The step of a session that reads. What is under way stands in the session's plan."""
 
-    def __init__(self, keeper: LinkKeeper) -> None:
+    def __init__(self, keeper: LinkKeeper, *, clock: Clock) -> None:
         self._keeper = keeper
+        self._clock = clock
 
     async def plan(self, connection: Connection, session: Session) -> None:
         """Everything is to be read from where it was read to."""
         rows = await connection.fetch(store.QUERIES["get_cursors"], session.tenant)
-        cursors = {row["name"]: row["watermark"] for row in rows}
+        known = {row["name"]: _plan_of(row, self._clock.now()) for row in rows}
         session.plan["reads"] = [
-            {"name": source.name, "since": cursors.get(source.name)} for source in SOURCES
+            {"name": source.name, **known.get(source.name, {"since": None})} for source in SOURCES
         ]
 
     def left(self, session: Session) -> bool:
@@ -110,20 +116,38 @@ class Reading:
         return bool(session.plan.get("reads"))
 
     def request(self, session: Session, version: Version) -> str:
-        """One set of queries for all that is left."""
+        """One set of queries for all that is left, or, of what takes many pages, for the first.
+
+        QuickBooks keeps only a few iterators open: all is asked together, and what does not fit into a page goes on one
+        by one.
+        """
+        reads: list[Json] = session.plan["reads"]
+        asked = _asked_together(reads)
+        session.plan["asked"] = [reading["name"] for reading in asked]
         members = [
-            _query(_BY_NAME[read["name"]], read).element(read["name"], version)
-            for read in session.plan["reads"]
+            _query(_BY_NAME[reading["name"]], reading).element(reading["name"], version) for reading in asked
+        ]
+        stops = [reading for reading in reads if "stop" in reading]
+        members += [
+            Request(
+                _BY_NAME[one["name"]].query, {}, {"iterator": "Stop", "iteratorID": one.pop("stop")}
+            ).element(f"stop-{one['name']}", version)
+            for one in stops
         ]
         return message_set(members, version=version)
 
     async def take(self, connection: Connection, session: Session, responses: Responses) -> None:
         """Note what was read; what has more pages stays in the plan, what is whole moves its cursor."""
+        asked = session.plan.pop("asked", None) or [reading["name"] for reading in session.plan["reads"]]
         left: list[Json] = []
+        if sum(bool(one.remaining) for one in responses.results.values()) > 1:
+            session.plan["crowd"] = True
         for reading in session.plan["reads"]:
             result = responses.results.get(reading["name"])
-            if await self._take_one(connection, session, reading, result):
+            if reading["name"] not in asked or await self._take_one(connection, session, reading, result):
                 left.append(reading)
+        session.plan.pop("crowd", None)
+        _keep_one_iterator(left)
         session.plan["reads"] = left
 
     async def _take_one(
@@ -131,12 +155,7 @@ class Reading:
     ) -> bool:
         """Whether there is more of it."""
         if result is None or not result.applied:
-            code = result.code if result else "none"
-            again = code == ITERATOR_LOST and reading.get("restarts", 0) < 2
-            log.warning("read.refused", list=reading["name"], code=code, again=again, tenant=session.tenant)
-            reading.pop("iterator", None)
-            reading["restarts"] = reading.get("restarts", 0) + 1
-            return again
+            return self._refused(session, reading, result)
         deletions = _BY_NAME[reading["name"]].deletions
         if deletions:
             await self._observe_deleted(connection, session, result.records)
@@ -147,11 +166,26 @@ class Reading:
         if result.remaining and result.iterator_id:
             reading["iterator"] = result.iterator_id
             return True
-        if reading["top"]:
-            await connection.execute(
-                store.QUERIES["put_cursor"], session.tenant, reading["name"], reading["top"]
-            )
+        await connection.execute(
+            store.QUERIES["put_cursor"],
+            session.tenant,
+            reading["name"],
+            reading["top"],
+            self._clock.now(),
+            bool(reading.get("settles")),
+        )
         return False
+
+    def _refused(self, session: Session, reading: Json, result: Result | None) -> bool:
+        """Whether it is asked again: an iterator may be lost, or not be had while others are open."""
+        code = result.code if result else "none"
+        lost = code == ITERATOR_LOST and reading.get("restarts", 0) < RESTARTS
+        again = lost or ("crowd" in session.plan and "long" not in reading)
+        log.warning("read.refused", list=reading["name"], code=code, again=again, tenant=session.tenant)
+        reading.pop("iterator", None)
+        reading["restarts"] = reading.get("restarts", 0) + 1
+        reading["long"] = True
+        return again
 
     async def _observe(
         self, connection: Connection, session: Session, records: tuple[etree._Element, ...]
@@ -198,6 +232,21 @@ class Reading:
         session.received += sum(await self._keeper.observe_many(connection, session.tenant, gone))
 
 
+def _asked_together(reads: list[Json]) -> list[Json]:
+    """What goes into one set: all, until something takes several pages; then one after the other."""
+    long = next((reading for reading in reads if "long" in reading), None)
+    return reads if long is None else [long]
+
+
+def _keep_one_iterator(reads: list[Json]) -> None:
+    """Of several that are open the first goes on; the others are stopped and begin anew when it is their turn."""
+    open_ones = [reading for reading in reads if "iterator" in reading]
+    for reading in open_ones[1:]:
+        reading["stop"] = reading.pop("iterator")
+    for reading in open_ones:
+        reading["long"] = True
+
+
 def restart(session: Session) -> None:
     """An answer got lost, and with it perhaps a page: what was being iterated begins anew."""
     for reading in session.plan.get("reads") or []:
@@ -230,7 +279,7 @@ def _stamps(records: Iterable[etree._Element], element: str) -> list[str]:
 
 
 def _query(source: Source, reading: Json) -> Request:
-    since = _since(reading.get("since"))
+    since = reading.get("since") or None
     if source.deletions:
         kind = "ListDelType" if source.query.startswith("List") else "TxnDelType"
         period = {"FromDeletedDate": since} if since else None
@@ -251,8 +300,18 @@ def _query(source: Source, reading: Json) -> Request:
     return Request(source.query, {"MaxReturned": str(source.page), **content}, attributes)
 
 
-def _since(watermark: str | None) -> str | None:
-    """The watermark, a little earlier, as local time without an offset."""
-    if not watermark:
-        return None
-    return (datetime.fromisoformat(watermark) - OVERLAP).isoformat(timespec="seconds")
+def _plan_of(cursor: Mapping[str, Any], now: datetime) -> Json:
+    """From when on to read, as local time without an offset (``""`` reads all), and whether that settles it.
+
+    A while after the newest modification that was read nothing older can come any more. Then only what is newer is
+    read, and once a day the last day again, in case that the PC's clock was set back.
+    """
+    if not cursor["watermark"]:
+        return {"since": ""}
+    settles = now - cursor["moved_at"] >= OVERLAP
+    earlier = MARGIN if settles else OVERLAP
+    if cursor["quiet_at"] is not None:
+        settles = now - cursor["quiet_at"] >= DAY
+        earlier = DAY if settles else -timedelta(seconds=1)
+    since = datetime.fromisoformat(cursor["watermark"]) - earlier
+    return {"since": since.isoformat(timespec="seconds"), "settles": settles}
