@@ -6,15 +6,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from tests.bench.desktop import one_more, stage
+from tests.bench.desktop import one_more, renew_statistics, stage
 from tests.bench.figures import Figure
 from tests.gateway.desktop import Desktop, Endpoint
 from tests.gateway.records import customer
 
 PARALLEL = (1, 10, 50)
 RECORDS = 10
-THINKS = 0.1
-"""Seconds that a write takes QuickBooks; a set of ten takes it one."""
+THINKS = 0.5
+"""Seconds that a write takes QuickBooks; a set of ten takes it five."""
 
 
 async def measure(server_url: str) -> list[Figure]:
@@ -25,6 +25,7 @@ async def measure(server_url: str) -> list[Figure]:
         for desktop in desktops:
             await desktop.run()
             desktop.faults.seconds_per_write, desktop.faults.sleep = THINKS, time.sleep
+        await renew_statistics(first)
         figures: list[Figure] = []
         for sessions in PARALLEL:
             figures += await _parallel(desktops[:sessions])
@@ -51,6 +52,6 @@ async def _parallel(desktops: list[Desktop]) -> list[Figure]:
 
 
 async def _run(desktop: Desktop, endpoint: Endpoint, place: int) -> None:
-    await asyncio.sleep(place * 0.05)  # nobody starts on the same instant
+    await asyncio.sleep(place * 0.1)  # nobody starts on the same instant
     report = await desktop.run(endpoint)
     assert report.outcome == "finished", report.message

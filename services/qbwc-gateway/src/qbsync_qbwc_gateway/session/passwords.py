@@ -15,7 +15,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 T = TypeVar("T")
 
-VERIFIED_FOR = timedelta(minutes=10)
+VERIFIED_FOR = timedelta(hours=24)
 """So long an unchanged password of an unchanged user is taken without hashing it again; polls stay cheap by it."""
 
 _KEPT = 20_000

@@ -166,14 +166,12 @@ class Reading:
         if result.remaining and result.iterator_id:
             reading["iterator"] = result.iterator_id
             return True
-        await connection.execute(
-            store.QUERIES["put_cursor"],
-            session.tenant,
-            reading["name"],
-            reading["top"],
-            self._clock.now(),
-            bool(reading.get("settles")),
-        )
+        known, settles = reading.get("known"), bool(reading.get("settles"))
+        if known is None or reading["top"] > known or settles:
+            now = self._clock.now()
+            await connection.execute(
+                store.QUERIES["put_cursor"], session.tenant, reading["name"], reading["top"], now, settles
+            )
         return False
 
     def _refused(self, session: Session, reading: Json, result: Result | None) -> bool:
@@ -191,6 +189,8 @@ class Reading:
         self, connection: Connection, session: Session, records: tuple[etree._Element, ...]
     ) -> None:
         readable = [record for ret in records if (record := read_record(ret)) is not None]
+        if not readable:
+            return
         rows = await connection.fetch(
             store.QUERIES["seen_tokens"],
             session.tenant,
@@ -203,6 +203,8 @@ class Reading:
             for record in readable
             if record.token is None or known.get(record.quickbooks_id) != record.token
         ]
+        if not moved:
+            return
         news = await self._keeper.observe_many(
             connection,
             session.tenant,
@@ -229,7 +231,8 @@ class Reading:
                 Seen(kind=kind, quickbooks_id=deleted or "", deleted=True)
                 for kind in _KINDS_OF_DELETED.get(sort, (Kind.ITEM,))
             ]
-        session.received += sum(await self._keeper.observe_many(connection, session.tenant, gone))
+        if gone:
+            session.received += sum(await self._keeper.observe_many(connection, session.tenant, gone))
 
 
 def _asked_together(reads: list[Json]) -> list[Json]:
@@ -307,11 +310,11 @@ def _plan_of(cursor: Mapping[str, Any], now: datetime) -> Json:
     read, and once a day the last day again, in case that the PC's clock was set back.
     """
     if not cursor["watermark"]:
-        return {"since": ""}
+        return {"since": "", "known": ""}
     settles = now - cursor["moved_at"] >= OVERLAP
     earlier = MARGIN if settles else OVERLAP
     if cursor["quiet_at"] is not None:
         settles = now - cursor["quiet_at"] >= DAY
         earlier = DAY if settles else -timedelta(seconds=1)
     since = datetime.fromisoformat(cursor["watermark"]) - earlier
-    return {"since": since.isoformat(timespec="seconds"), "settles": settles}
+    return {"since": since.isoformat(timespec="seconds"), "known": cursor["watermark"], "settles": settles}
