@@ -15,6 +15,7 @@ from qbsync_qbo_worker.quickbooks import QuickBooksClient
 from qbsync_qbo_worker.service.connecting import Connecting
 from qbsync_qbo_worker.service.doubts import Doubts
 from qbsync_qbo_worker.service.drain import BEAT_SECONDS, Drain
+from qbsync_qbo_worker.service.rates import Rates
 from qbsync_qbo_worker.service.reading import Reader
 from qbsync_qbo_worker.service.sending import Sender
 from qbsync_qbo_worker.service.settling import Settler
@@ -30,6 +31,9 @@ from qbsync_shared.messages.base import stamp
 from qbsync_shared.postgres import Database
 
 T = "clearwater"
+ALONE = 1_000
+"""From how many writes on a desk's worker sends batches: never, so that each record has a call of its own."""
+
 KEYS = base64.urlsafe_b64encode(b"k" * 32).decode()
 
 Json = dict[str, Any]
@@ -69,7 +73,8 @@ class Desk:
         self.tokens = Tokens(
             database=database, intuit=self.intuit, keyring=self.keyring, clock=clock, make_id=make_id
         )
-        self.sender = Sender(database=database, client=self.client, tokens=self.tokens, clock=clock)
+        self.rates = Rates(database=database, clock=clock, limits={})
+        self.sender = self.sender_with(self.client)
         self.queue = WorkQueue(Edition.ONLINE, clock=clock, make_id=make_id)
         self.links = LinkKeeper(Edition.ONLINE, clock=clock, make_id=make_id)
         self.connecting = Connecting(
@@ -89,9 +94,21 @@ class Desk:
         )
         self.drain = self.drain_as("one")
 
-    def sender_with(self, client: QuickBooksClient, tokens: Any = None) -> Sender:
+    def sender_with(
+        self,
+        client: QuickBooksClient,
+        tokens: Any = None,
+        database: Database | None = None,
+        rates: Rates | None = None,
+    ) -> Sender:
         """Another way to QuickBooks."""
-        return Sender(database=self.database, client=client, tokens=tokens or self.tokens, clock=self.clock)
+        return Sender(
+            database=database or self.database,
+            client=client,
+            tokens=tokens or self.tokens,
+            rates=rates or self.rates,
+            clock=self.clock,
+        )
 
     def drain_as(
         self,
@@ -99,15 +116,17 @@ class Desk:
         database: Database | None = None,
         sender: Sender | None = None,
         beat_seconds: float = BEAT_SECONDS,
+        batch_from: int = ALONE,
     ) -> Drain:
         """Another worker on the same tables."""
         database, sender = database or self.database, sender or self.sender
+        doubts = Doubts(database=database, sender=sender)
         settler = Settler(
             database=database,
             queue=self.queue,
             links=self.links,
             sender=sender,
-            doubts=Doubts(database=database, sender=sender),
+            doubts=doubts,
             clock=self.clock,
             spread=lambda: 0.0,
         )
@@ -116,10 +135,12 @@ class Desk:
             queue=self.queue,
             sender=sender,
             settler=settler,
+            doubts=doubts,
             clock=self.clock,
             make_id=self.make_id,
             holder=holder,
             beat_seconds=beat_seconds,
+            batch_from=batch_from,
         )
 
     async def connect(self) -> None:

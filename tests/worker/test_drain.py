@@ -218,7 +218,7 @@ async def test_what_a_killed_worker_had_sent_stays_in_doubt_when_the_next_sendin
         raise Killed
 
     dying = desk.drain_as("one")
-    dying._settler.understand = die  # type: ignore[method-assign]
+    dying._carrier._settler.understand = die  # type: ignore[method-assign]
     with pytest.raises(Killed):
         await dying.run("clearwater")
     assert len(desk.books("Customer")) == 1

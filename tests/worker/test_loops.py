@@ -85,7 +85,7 @@ async def test_a_realm_where_nothing_can_go_is_left_alone_for_a_moment(desk: Des
     class Counting:
         holder = desk.drain.holder
 
-        async def run(self, tenant: str) -> int | None:
+        async def run(self, tenant: str, **_: object) -> int | None:
             runs.append(tenant)
             return await desk.drain.run(tenant)
 

@@ -10,7 +10,6 @@ import pytest
 from qbsync_qbo_worker.postgres import calls
 from qbsync_qbo_worker.quickbooks import Answer, Call, QuickBooksClient
 from qbsync_qbo_worker.service.drain import LEASE, Drain
-from qbsync_qbo_worker.service.sending import Sender
 from tests.worker.desk import Desk, T, customer, eventually, invoice, item
 from tests.worker.dying import DyingDatabase, DyingTransport, Fate, Killed
 
@@ -22,7 +21,7 @@ def doomed(desk: Desk, holder: str, fate: Fate) -> tuple[Drain, QuickBooksClient
     """A worker with this fate."""
     client = QuickBooksClient(desk.simulator, minorversion="75", transport=DyingTransport(fate))
     database: Any = DyingDatabase(desk.database, fate)
-    sender = Sender(database=database, client=client, tokens=desk.tokens, clock=desk.clock)
+    sender = desk.sender_with(client, database=database)
     return desk.drain_as(holder, database, sender), client
 
 
@@ -241,7 +240,7 @@ async def test_what_was_stored_and_never_sent_is_put_back_however_old(desk: Desk
     async def die(*_: object) -> None:
         raise Killed
 
-    drain._about_to_send = die  # type: ignore[method-assign, assignment]
+    drain._carrier._about_to_send = die  # type: ignore[method-assign, assignment]
     with pytest.raises(Killed):
         await drain.run(T)
     desk.clock.advance(timedelta(hours=30))

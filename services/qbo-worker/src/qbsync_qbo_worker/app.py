@@ -15,6 +15,7 @@ from qbsync_qbo_worker.service.connecting import Connecting
 from qbsync_qbo_worker.service.doubts import Doubts
 from qbsync_qbo_worker.service.drain import Drain
 from qbsync_qbo_worker.service.loops import Loops
+from qbsync_qbo_worker.service.rates import Rates
 from qbsync_qbo_worker.service.reading import Reader
 from qbsync_qbo_worker.service.sending import Sender
 from qbsync_qbo_worker.service.settling import Settler
@@ -74,7 +75,8 @@ def assemble(
     connecting = Connecting(
         database=database, intuit=intuit, tokens=tokens, keyring=keyring, clock=clock, make_id=make_id
     )
-    sender = Sender(database=database, client=client, tokens=tokens, clock=clock)
+    rates = Rates(database=database, clock=clock)
+    sender = Sender(database=database, client=client, tokens=tokens, rates=rates, clock=clock)
     drain = make_drain(
         settings, database, queue=queue, links=links, sender=sender, clock=clock, make_id=make_id
     )
@@ -123,12 +125,13 @@ def make_drain(
     make_id: MakeId,
 ) -> Drain:
     """What sends approved work; this process is one holder of leases."""
+    doubts = Doubts(database=database, sender=sender)
     settler = Settler(
         database=database,
         queue=queue,
         links=links,
         sender=sender,
-        doubts=Doubts(database=database, sender=sender),
+        doubts=doubts,
         clock=clock,
         spread=random.random,
     )
@@ -137,6 +140,7 @@ def make_drain(
         queue=queue,
         sender=sender,
         settler=settler,
+        doubts=doubts,
         clock=clock,
         make_id=make_id,
         holder=f"{socket.gethostname()}-{secrets.token_hex(4)}",

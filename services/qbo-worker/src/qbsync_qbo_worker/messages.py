@@ -29,8 +29,8 @@ SERVICE = "qbo-worker"
 
 async def tenant_deleted(connection: Connection, message: TenantDeleted) -> None:
     """Erase everything of a tenant."""
-    for name in ("erase_calls", "erase_connection", "erase_lease", "erase_cursors", "erase_authorisations"):
-        await connection.execute(QUERIES[name], message.tenant)
+    for table in ("calls", "batches", "connection", "lease", "cursors", "authorisations"):
+        await connection.execute(QUERIES[f"erase_{table}"], message.tenant)
     await tenants.deleted(connection, message)
 
 

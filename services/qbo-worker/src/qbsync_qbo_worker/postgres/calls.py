@@ -1,11 +1,13 @@
 """Leases of realms and stored calls, as values."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from qbsync_qbo_worker.quickbooks import Answer, Call
+from qbsync_qbo_worker.quickbooks.client import BATCH_PATH
 from qbsync_shared.postgres import Connection, Queries
 
 QUERIES = Queries.load(__package__)
@@ -26,14 +28,40 @@ class Lease:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StoredBatch:
+    """A batch as it went out: its id and exact bytes."""
+
+    call: Call
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class StoredCall:
-    """A write with its id and exact bytes, how often it went out, and when it may go out again."""
+    """A write with its id and exact bytes, and how often it went out: alone, or as the member ``bid`` of a batch."""
 
     call: Call
     sync_id: str
     sends: int
     created_at: datetime
-    send_again_at: datetime
+    batch: StoredBatch | None = None
+    bid: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenCall:
+    """A write whose outcome is not known, without its bytes."""
+
+    requestid: str
+    sync_id: str
+    sends: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealmRates:
+    """When the next call of each sort may go (seconds since 1970, by name), and before when none."""
+
+    rates: Mapping[str, Any]
+    not_before: datetime
 
 
 async def take_lease(
@@ -57,9 +85,23 @@ async def hold_lease(connection: Connection, lease: Lease) -> bool:
     return row is not None
 
 
-async def release_lease(connection: Connection, lease: Lease) -> None:
+async def release_lease(connection: Connection, lease: Lease, *, now: datetime) -> None:
     """Let it go."""
-    await connection.execute(QUERIES["release_lease"], lease.tenant, lease.holder, lease.fence)
+    await connection.execute(QUERIES["release_lease"], lease.tenant, lease.holder, lease.fence, now)
+
+
+async def lock_rates(connection: Connection, tenant: str) -> RealmRates:
+    """The realm's rates; nobody else takes a place until this transaction ends."""
+    row = await connection.fetchrow(QUERIES["lock_rates"], tenant)
+    if row is None:
+        await connection.execute(QUERIES["open_lease"], tenant)
+        row = await connection.fetchrow(QUERIES["lock_rates"], tenant)
+    return RealmRates(rates=row["rates"], not_before=row["not_before"])
+
+
+async def put_rates(connection: Connection, tenant: str, rates: Mapping[str, Any]) -> None:
+    """Keep the realm's rates."""
+    await connection.execute(QUERIES["put_rates"], tenant, dict(rates))
 
 
 async def rest_realm(connection: Connection, tenant: str, *, until: datetime) -> None:
@@ -81,33 +123,44 @@ async def tenants_awaiting_app(connection: Connection) -> list[str]:
     return [row["tenant_id"] for row in await connection.fetch(QUERIES["tenants_awaiting_app"])]
 
 
-async def add_call(
+async def add_calls(
     connection: Connection,
     tenant: str,
-    sync_id: str,
-    call: Call,
+    writes: Sequence[tuple[str, Call]],
     *,
     now: datetime,
     send_again_at: datetime,
 ) -> None:
-    """Store a write before it goes out."""
-    await connection.execute(
-        QUERIES["add_call"],
-        call.requestid,
-        tenant,
-        sync_id,
-        call.method,
-        call.path,
-        [list(pair) for pair in call.query],
-        call.body,
-        send_again_at,
-        now,
+    """Store writes, each with the sync that it carries out, before they go out."""
+    columns = zip(
+        *(
+            (call.requestid, sync_id, call.method, call.path, json.dumps(call.query), call.body)
+            for sync_id, call in writes
+        ),
+        strict=True,
     )
+    await connection.execute(QUERIES["add_calls"], tenant, *map(list, columns), send_again_at, now)
 
 
-async def open_calls(connection: Connection, tenant: str) -> list[StoredCall]:
-    """Calls whose outcome is not known, oldest first."""
-    return [_stored(row) for row in await connection.fetch(QUERIES["open_calls"], tenant)]
+async def due_calls(connection: Connection, tenant: str, *, now: datetime) -> list[StoredCall]:
+    """Calls whose outcome is not known and that may go (again), oldest first; of a batch all that are open."""
+    return [_stored(row) for row in await connection.fetch(QUERIES["due_calls"], tenant, now)]
+
+
+async def open_calls(connection: Connection, tenant: str) -> list[OpenCall]:
+    """Calls whose outcome is not known."""
+    return [OpenCall(**row) for row in await connection.fetch(QUERIES["open_calls"], tenant)]
+
+
+async def unanswered(connection: Connection, tenant: str) -> set[str]:
+    """Syncs whose write went out, and whose outcome is not known."""
+    return {row["sync_id"] for row in await connection.fetch(QUERIES["unanswered"], tenant)}
+
+
+async def went_along(connection: Connection, tenant: str, sync_ids: Sequence[str]) -> set[str]:
+    """Which syncs went in a batch before and came back refused."""
+    rows = await connection.fetch(QUERIES["went_along"], tenant, list(sync_ids))
+    return {row["sync_id"] for row in rows}
 
 
 async def sent(connection: Connection, tenant: str, requestid: str, *, again_at: datetime) -> bool:
@@ -116,9 +169,29 @@ async def sent(connection: Connection, tenant: str, requestid: str, *, again_at:
     return row is not None
 
 
-async def again(connection: Connection, tenant: str, requestid: str, *, at: datetime) -> None:
-    """Its outcome is unknown: the same bytes go out again at ``at``."""
-    await connection.execute(QUERIES["call_again"], tenant, requestid, at)
+async def sent_batch(
+    connection: Connection,
+    tenant: str,
+    batch: Call,
+    members: Mapping[str, str],
+    *,
+    now: datetime,
+    again_at: datetime,
+) -> bool:
+    """A batch goes out, for the first time or again; False where the outcome of all its members is known by now.
+
+    Args:
+        members: bId -> requestid of the member's own call.
+    """
+    await connection.execute(QUERIES["add_batch"], batch.requestid, tenant, batch.body, now)
+    ids, bids = list(members.values()), list(members)
+    rows = await connection.fetch(QUERIES["sent_batch"], tenant, batch.requestid, ids, bids, again_at)
+    return bool(rows)
+
+
+async def again(connection: Connection, tenant: str, requestids: Sequence[str], *, at: datetime) -> None:
+    """Their outcome is unknown: the same bytes go out again at ``at``."""
+    await connection.execute(QUERIES["calls_again"], tenant, list(requestids), at)
 
 
 async def rests_until(connection: Connection, tenant: str) -> datetime:
@@ -128,13 +201,13 @@ async def rests_until(connection: Connection, tenant: str) -> datetime:
 
 
 async def settle(
-    connection: Connection, tenant: str, requestid: str, answer: Answer | None, *, now: datetime
+    connection: Connection, tenant: str, requestids: Sequence[str], answer: Answer | None, *, now: datetime
 ) -> None:
-    """Its outcome is known; the id is never used again."""
+    """Their outcome is known; the ids are never used again."""
     await connection.execute(
-        QUERIES["settle_call"],
+        QUERIES["settle_calls"],
         tenant,
-        requestid,
+        list(requestids),
         answer.status if answer else None,
         answer.intuit_tid if answer else None,
         now,
@@ -153,5 +226,11 @@ def _stored(row: Any) -> StoredCall:
         sync_id=row["sync_id"],
         sends=row["sends"],
         created_at=row["created_at"],
-        send_again_at=row["send_again_at"],
+        batch=_stored_batch(row) if row["batch_id"] else None,
+        bid=row["bid"] or "",
     )
+
+
+def _stored_batch(row: Any) -> StoredBatch:
+    call = Call(method="POST", path=BATCH_PATH, body=row["batch_body"], requestid=row["batch_id"])
+    return StoredBatch(call=call, created_at=row["batch_created_at"])

@@ -19,8 +19,8 @@ update realm_lease set expires_at = $4
 returning fence
 
 -- name: release_lease
--- Let it go.
-update realm_lease set expires_at = '-infinity' where tenant_id = $1 and holder = $2 and fence = $3
+-- Let it go; who waited longer is served first from now on.
+update realm_lease set expires_at = '-infinity', served_at = $4 where tenant_id = $1 and holder = $2 and fence = $3
 
 -- name: rest_realm
 -- Send nothing before $2.
@@ -30,8 +30,17 @@ update realm_lease set not_before = greatest(not_before, $2) where tenant_id = $
 -- Until when nothing may be sent.
 select greatest(not_before, '2000-01-01Z') as until from realm_lease where tenant_id = $1
 
+-- name: lock_rates
+-- When the next call of each sort may go, and until when none; held until the transaction ends.
+select rates, greatest(not_before, '2000-01-01Z') as not_before from realm_lease where tenant_id = $1 for no key update
+
+-- name: put_rates
+-- A call takes its place, or the distances change.
+update realm_lease set rates = $2 where tenant_id = $1
+
 -- name: due_tenants
--- Tenants that have work to send, something left behind in flight, or calls to settle; longest due first, without $3.
+-- Tenants that have work to send, something left behind in flight, or calls to settle; without $3. First those that
+-- waited longest for a turn.
 -- $4 is who asks: what it holds and does not work on ($3) is its own to take again.
 select w.tenant_id from (
     select tenant_id, min(available_at) as since from work_item
@@ -50,40 +59,76 @@ select w.tenant_id from (
   left join realm_lease l on l.tenant_id = w.tenant_id
  where (coalesce(l.expires_at, '-infinity') < $1 or l.holder = $4) and coalesce(l.not_before, '-infinity') <= $1
    and w.tenant_id <> all($3::text[])
- group by w.tenant_id
- order by min(w.since)
+ group by w.tenant_id, l.served_at
+ order by coalesce(l.served_at, '-infinity'), min(w.since)
  limit $2
 
 -- name: tenants_awaiting_app
 -- Tenants of which the app has imports to answer.
 select distinct tenant_id from work_item where state = 'in_flight' and awaiting_app_since is not null order by tenant_id
 
--- name: add_call
--- Store a write before it goes out.
+-- name: add_calls
+-- Store writes before they go out.
 insert into call (requestid, tenant_id, sync_id, method, path, query, body, send_again_at, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+select r.requestid, $1, r.sync_id, r.method, r.path, r.query::jsonb, r.body, $8, $9
+  from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[])
+    as r(requestid, sync_id, method, path, query, body)
+
+-- name: add_batch
+-- Store a batch before it goes out.
+insert into batch (requestid, tenant_id, body, created_at) values ($1, $2, $3, $4) on conflict do nothing
+
+-- name: due_calls
+-- Calls whose outcome is not known and that may go (again), oldest first; of a batch all that are open.
+select c.*, b.body as batch_body, b.created_at as batch_created_at
+  from call c left join batch b on b.requestid = c.batch_id
+ where c.tenant_id = $1 and c.state = 'open'
+   and (c.send_again_at <= $2
+        or exists (select 1 from call d where d.batch_id = c.batch_id and d.state = 'open' and d.send_again_at <= $2))
+ order by c.created_at, c.requestid
+
+-- name: unanswered
+-- Syncs whose write went out, and whose outcome is not known.
+select sync_id from call where tenant_id = $1 and state = 'open' and sends > 0
 
 -- name: open_calls
--- Calls whose outcome is not known, oldest first.
-select * from call where tenant_id = $1 and state = 'open' order by created_at, requestid
+-- Calls whose outcome is not known, without their bytes.
+select requestid, sync_id, sends from call where tenant_id = $1 and state = 'open'
+
+-- name: went_along
+-- Syncs that went in a batch before and came back refused: they go alone.
+select w.sync_id from unnest($2::text[]) w(sync_id)
+ where exists (select 1 from call c where c.tenant_id = $1 and c.sync_id = w.sync_id
+                                      and c.batch_id is not null and c.status = 400)
 
 -- name: sent_call
 -- It goes out (again); if nothing more is heard it goes once more at $3. No row: it was settled meanwhile.
 update call set sends = sends + 1, send_again_at = $3 where tenant_id = $1 and requestid = $2 and state = 'open'
 returning sends
 
--- name: call_again
--- It goes out once more at $3.
-update call set send_again_at = $3 where tenant_id = $1 and requestid = $2
+-- name: sent_batch
+-- Its members go out (again), under the bIds they have in it; at $5 once more. No row: all were settled meanwhile.
+update call c set sends = sends + 1, send_again_at = $5, batch_id = $2, bid = m.bid
+  from unnest($3::text[], $4::text[]) m(requestid, bid)
+ where c.tenant_id = $1 and c.requestid = m.requestid and c.state = 'open'
+returning c.requestid
 
--- name: settle_call
--- Its outcome is known.
+-- name: calls_again
+-- They go out once more at $3.
+update call set send_again_at = $3 where tenant_id = $1 and requestid = any($2::text[])
+
+-- name: settle_calls
+-- Their outcome is known.
 update call set state = 'settled', status = $3, intuit_tid = $4, settled_at = $5
- where tenant_id = $1 and requestid = $2
+ where tenant_id = $1 and requestid = any($2::text[])
 
 -- name: erase_calls
 -- Forget a tenant: its calls.
 delete from call where tenant_id = $1
+
+-- name: erase_batches
+-- Forget a tenant: its batches, after its calls.
+delete from batch where tenant_id = $1
 
 -- name: erase_connection
 -- Forget a tenant: its connection.

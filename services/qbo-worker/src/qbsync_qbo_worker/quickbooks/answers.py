@@ -62,6 +62,23 @@ class Answer:
         rows = response.get(resource) if isinstance(response, dict) else None
         return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
+    def members(self) -> dict[str, "Answer"]:
+        """What a batch answered, by bId, each as the same call would have been answered alone; their order is not promised.
+
+        Empty where the answer is none to a batch.
+        """
+        found = self.body.get("BatchItemResponse")
+        if not isinstance(found, list):
+            return {}
+        return {str(one.get("bId")): self._member(one) for one in found if isinstance(one, dict)}
+
+    def _member(self, body: Json) -> "Answer":
+        fault = fault_of(body)
+        status = 200
+        if fault is not None:
+            status = 500 if fault.type.lower() == "systemfault" else 400
+        return Answer(status=status, body=body, fault=_with_code(fault, status), intuit_tid=self.intuit_tid)
+
 
 def read_answer(status: int, content: bytes, headers: Any) -> Answer:
     """Read an HTTP answer of QuickBooks Online; never raises, whatever the body holds."""

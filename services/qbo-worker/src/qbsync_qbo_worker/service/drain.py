@@ -1,56 +1,74 @@
 """Sending a realm's approved work, so that each change reaches QuickBooks once.
 
-Every write is stored with its requestid and exact bytes before it goes out. While its outcome is unknown the same bytes
-go out under the same id; a known fault ends the id. A doubt older than a day is settled by look-up, never by resending
-(architecture, rule 3). Nothing is claimed and nothing goes out without the lease, whose row is locked for that moment.
+Every write is stored with its requestid and exact bytes before it goes out, and so is a batch of them. While its outcome
+is unknown the same bytes go out under the same id; a known fault ends the id. A doubt older than a day is settled by
+look-up, never by resending (architecture, rule 3). Nothing is claimed and nothing goes out without the lease, whose row
+is locked for that moment.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-import httpx
 import structlog
 
 from qbsync_qbo_worker import metrics
-from qbsync_qbo_worker.mapping import MAPPERS
 from qbsync_qbo_worker.postgres import calls as store
-from qbsync_qbo_worker.postgres.calls import Lease, StoredCall
-from qbsync_qbo_worker.quickbooks import Call
+from qbsync_qbo_worker.postgres.calls import Lease
 from qbsync_qbo_worker.quickbooks.client import ANSWER_SECONDS
-from qbsync_qbo_worker.service import requests
-from qbsync_qbo_worker.service.requests import Ready
-from qbsync_qbo_worker.service.sending import NotSentError, Sender
+from qbsync_qbo_worker.service.batching import BATCH_FROM, IN_FLIGHT, Backlog, Load
+from qbsync_qbo_worker.service.carrying import Carrier
+from qbsync_qbo_worker.service.claiming import Claims, LeaseLostError
+from qbsync_qbo_worker.service.doubts import Doubts
+from qbsync_qbo_worker.service.sending import Sender
 from qbsync_qbo_worker.service.settling import Settler
-from qbsync_qbo_worker.service.tokens import NotConnectedError
 from qbsync_shared.clock import Clock
 from qbsync_shared.connector import WorkItem, WorkQueue
-from qbsync_shared.connector.references import resolve_lists
-from qbsync_shared.connector.repository import lock
 from qbsync_shared.ids import MakeId
-from qbsync_shared.kinds import Direction
 from qbsync_shared.logging import describe_error
-from qbsync_shared.outcomes import Failed, NotProcessed
-from qbsync_shared.postgres import Connection, Database, is_transient
+from qbsync_shared.postgres import Database, is_transient
 
 log = structlog.get_logger()
-
-IN_FLIGHT = 8
-"""Calls at once per realm: Intuit allows 10 a second, of which two are left for reading."""
 
 LEASE = timedelta(seconds=12)
 BEAT_SECONDS = 3.0
 """How often the lease is renewed while calls are under way, however long they take."""
 
-SAFE_WINDOW = timedelta(hours=24)
-"""How long a requestid may be trusted to be replayed; older doubts are settled by look-up."""
-
 LAST_ANSWERS_SECONDS = 10.0
 """How long a worker that is stopped waits for the answers to what it sent."""
 
 
-class LeaseLostError(Exception):
-    """Another worker holds the realm by now, or the call was settled: nothing may go out."""
+@dataclass
+class Turn:
+    """What one drain has in hand."""
+
+    lease: Lease
+    backlog: Backlog
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    """A batch went out, or a call ended: there may be room."""
+    running: dict[asyncio.Task[bool], Load] = field(default_factory=dict)
+    at_the_gate: set[str] = field(default_factory=set)
+    """Batches that wait for their turn."""
+    unanswered: dict[str, WorkItem] = field(default_factory=dict)
+    """What went out or is about to, and has no outcome yet."""
+    ended: int = 0
+
+    @property
+    def mine(self) -> set[str]:
+        """The syncs that this drain works on."""
+        return self.under_way | self.backlog.sync_ids
+
+    @property
+    def under_way(self) -> set[str]:
+        """The syncs of its calls."""
+        return {one.item.sync_id for load in self.running.values() for one in load.ready}
+
+    @property
+    def alone(self) -> int:
+        """Calls under way that carry one item."""
+        return sum(not load.is_batch for load in self.running.values())
 
 
 class Drain:
@@ -63,24 +81,39 @@ class Drain:
         queue: WorkQueue,
         sender: Sender,
         settler: Settler,
+        doubts: Doubts,
         clock: Clock,
         make_id: MakeId,
         holder: str,
         answer_seconds: float = ANSWER_SECONDS,
         beat_seconds: float = BEAT_SECONDS,
+        batch_from: int = BATCH_FROM,
     ) -> None:
         self._database = database
-        self._queue = queue
-        self._sender = sender
-        self._settler = settler
         self._clock = clock
         self._make_id = make_id
         self.holder = holder
-        self._answer_within = timedelta(seconds=1.2 * answer_seconds)
         self._beat_seconds = beat_seconds
+        self._batch_from = batch_from
+        answer_within = timedelta(seconds=1.2 * answer_seconds)
+        self._claims = Claims(
+            database=database, queue=queue, clock=clock, make_id=make_id, answer_within=answer_within
+        )
+        self._carrier = Carrier(
+            database=database,
+            sender=sender,
+            settler=settler,
+            doubts=doubts,
+            clock=clock,
+            answer_within=answer_within,
+        )
 
-    async def run(self, tenant: str) -> int | None:
-        """Send what is due; returns how many calls came to an end, None where another worker holds the realm or it rests."""
+    async def run(self, tenant: str, *, is_over: Callable[[], bool] = lambda: False) -> int | None:
+        """Send what is due; returns how many syncs were answered, None where another worker holds the realm or it rests.
+
+        Args:
+            is_over: whether the realm must make room for others; what is under way is still brought to its end.
+        """
         now = self._clock.now()
         async with self._database.tenant(tenant) as connection:
             lease = await store.take_lease(connection, tenant, self.holder, now=now, until=now + LEASE)
@@ -89,7 +122,7 @@ class Drain:
         beat = asyncio.create_task(self._keep(lease))
         try:
             with metrics.REALMS_LEASED.track_inprogress():
-                return await self._work(lease)
+                return await self._work(lease, is_over)
         except LeaseLostError:
             log.warning("lease_lost", tenant=tenant)
             return 0
@@ -98,7 +131,7 @@ class Drain:
             with suppress(asyncio.CancelledError):
                 await beat
             async with self._database.tenant(tenant) as connection:
-                await store.release_lease(connection, lease)
+                await store.release_lease(connection, lease, now=self._clock.now())
 
     async def _keep(self, lease: Lease) -> None:
         """Renew the lease while calls are under way. If that fails nothing more goes out, and another takes over."""
@@ -114,186 +147,80 @@ class Drain:
                     raise
                 log.warning("lease_not_renewed", tenant=lease.tenant, error=describe_error(error))
 
-    async def _work(self, lease: Lease) -> int:
+    async def _work(self, lease: Lease, is_over: Callable[[], bool]) -> int:
         """Keep up to ``IN_FLIGHT`` calls under way; one that is slow holds up no other."""
-        await self._take_over(lease)
-        running: dict[asyncio.Task[bool], str] = {}
-        ended, going = 0, True
+        turn = Turn(lease=lease, backlog=Backlog(make_id=self._make_id, batch_from=self._batch_from))
+        turn.unanswered = {item.sync_id: item for item in await self._claims.take_over(lease)}
+        going = True
         try:
             while True:
-                if going:
-                    for ready in await self._next(lease, set(running.values()), IN_FLIGHT - len(running)):
-                        task = asyncio.create_task(self._carry_out(lease, ready))
-                        running[task] = ready.item.sync_id
-                if not running:
-                    return ended
-                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                ended += len(done)
-                for task in done:
-                    del running[task]
-                    going = task.result() and going
+                if going and not is_over():
+                    going = await self._fill(turn)
+                if not turn.running:
+                    break
+                turn.moved.clear()
+                going = await self._wait(turn) and going
         finally:
-            await self._end(set(running))
+            await self._end(turn)
+        behind = turn.backlog.behind(turn.unanswered.values())
+        await self._claims.put_back(lease, turn.backlog.waiting, behind)
+        return turn.ended
 
-    async def _end(self, running: set[asyncio.Task[bool]]) -> None:
+    async def _fill(self, turn: Turn) -> bool:
+        """Let go what may; False while the realm rests."""
+        room = IN_FLIGHT - len(turn.running)
+        if room <= 0:
+            return True
+        claimed = await self._claims.next(turn.lease, turn.mine, room=turn.backlog.room)
+        if claimed is None:
+            return False
+        known = claimed.unanswered | turn.under_way
+        turn.unanswered = {key: item for key, item in turn.unanswered.items() if key in known}
+        turn.backlog.add(claimed.fresh)
+        for load in claimed.again[:room]:
+            self._start(turn, load)
+        loads = turn.backlog.take(
+            room=room - len(claimed.again[:room]),
+            alone_now=turn.alone,
+            batch_may_go=not turn.at_the_gate,
+            unanswered=turn.unanswered.values(),
+            at=self._clock.now(),
+        )
+        for load in loads:
+            self._start(turn, load)
+        return True
+
+    def _start(self, turn: Turn, load: Load) -> None:
+        key = load.call.requestid or ""
+        if load.is_batch:
+            turn.at_the_gate.add(key)
+
+        def gone() -> None:
+            turn.at_the_gate.discard(key)
+            turn.moved.set()
+
+        task = asyncio.create_task(self._carrier.carry_out(turn.lease, load, gone))
+        task.add_done_callback(lambda _: gone())
+        turn.running[task] = load
+        turn.unanswered.update({one.item.sync_id: one.item for one in load.ready})
+
+    async def _wait(self, turn: Turn) -> bool:
+        """Wait until there may be room; False where a call found that the realm cannot be worked any further now."""
+        moved = asyncio.create_task(turn.moved.wait())
+        try:
+            await asyncio.wait({moved, *turn.running}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            moved.cancel()
+        going = True
+        for task in [task for task in turn.running if task.done()]:
+            turn.ended += len(turn.running.pop(task).members)
+            going = task.result() and going
+        return going
+
+    async def _end(self, turn: Turn) -> None:
         """Wait a little for the last answers: what is cut off must be sent again after the next start."""
-        if running:
-            _, late = await asyncio.wait(running, timeout=LAST_ANSWERS_SECONDS)
+        if turn.running:
+            _, late = await asyncio.wait(turn.running, timeout=LAST_ANSWERS_SECONDS)
             for task in late:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-
-    async def _take_over(self, lease: Lease) -> None:
-        """Hold what an earlier holder, or an earlier try, left in flight; what never went out is put back."""
-        async with self._database.tenant(lease.tenant) as connection:
-            await lock(connection, lease.tenant)
-            items = await self._queue.in_flight(connection, lease.tenant)
-            await self._queue.hand_to(
-                connection, lease.tenant, [item.sync_id for item in items], holder=lease.token
-            )
-            calls = {one.sync_id: one for one in await store.open_calls(connection, lease.tenant)}
-            for item in items:
-                stored = calls.get(item.sync_id)
-                if stored is not None and (stored.sends or item.in_doubt_since):
-                    continue
-                await self._queue.settle(connection, item, NotProcessed(), holder=lease.token)
-                if stored is not None and stored.call.requestid is not None:
-                    now = self._clock.now()
-                    await store.settle(connection, lease.tenant, stored.call.requestid, None, now=now)
-
-    async def _next(self, lease: Lease, running: set[str], room: int) -> list[Ready]:
-        """What goes now: doubts that are due, then new work; nothing while the realm rests.
-
-        Raises:
-            LeaseLostError: another worker holds the realm by now.
-        """
-        if not room:
-            return []
-        async with self._database.tenant(lease.tenant) as connection:
-            if not await store.hold_lease(connection, lease):
-                raise LeaseLostError(lease.tenant)
-            now = self._clock.now()
-            if await store.rests_until(connection, lease.tenant) > now:
-                return []
-            due = [
-                one
-                for one in await store.open_calls(connection, lease.tenant)
-                if one.sync_id not in running and one.send_again_at <= now
-            ]
-            found = await self._again(connection, lease, due[:room])
-            return found + await self._claim(connection, lease, room - len(found))
-
-    async def _again(self, connection: Connection, lease: Lease, due: list[StoredCall]) -> list[Ready]:
-        if not due:
-            return []
-        items = {item.sync_id: item for item in await self._queue.in_flight(connection, lease.tenant)}
-        return [
-            Ready(item=items[one.sync_id], call=one.call, sends=one.sends, stored_at=one.created_at)
-            for one in due
-            if one.sync_id in items
-        ]
-
-    async def _claim(self, connection: Connection, lease: Lease, room: int) -> list[Ready]:
-        """Claim, and store each write before anything goes out: one transaction."""
-        while room:
-            items = await self._queue.claim(connection, lease.tenant, holder=lease.token, limit=room)
-            ready = [await self._prepare(connection, lease, item) for item in items]
-            found = [one for one in ready if one is not None]
-            if found or not items:
-                return found
-        return []
-
-    async def _prepare(self, connection: Connection, lease: Lease, item: WorkItem) -> Ready | None:
-        call = await self._call_of(connection, item)
-        if isinstance(call, Failed):
-            await self._queue.settle(connection, item, call, holder=lease.token)
-            return None
-        now = self._clock.now()
-        if call.requestid is not None:
-            again = now + self._answer_within
-            await store.add_call(connection, lease.tenant, item.sync_id, call, now=now, send_again_at=again)
-        return Ready(item=item, call=call, stored_at=now)
-
-    async def _call_of(self, connection: Connection, item: WorkItem) -> Call | Failed:
-        if item.kind not in MAPPERS:
-            return Failed(
-                code="QS-NOT-SUPPORTED",
-                message=f"qbsync does not sync a {item.kind.label} with QuickBooks Online yet.",
-            )
-        entity = item.entity
-        if entity is not None:
-            resolved = await resolve_lists(connection, item.tenant, entity)
-            if isinstance(resolved, Failed):
-                return resolved
-            entity = resolved
-        try:
-            if item.direction is Direction.IMPORT or entity is None:
-                return requests.re_read(item)
-            return requests.call_of(item, entity, requestid=self._make_id())
-        except Exception:
-            log.exception("record_not_mapped", tenant=item.tenant, sync_id=item.sync_id)
-            return Failed(code="QS-QUARANTINED", message="qbsync could not write this record for QuickBooks.")
-
-    async def _carry_out(self, lease: Lease, ready: Ready) -> bool:
-        """One call to its end; False where the realm cannot be worked any further now. Whatever happens to it, the others go on."""
-        try:
-            return await self._try(lease, ready)
-        except NotConnectedError:
-            if not ready.in_doubt:
-                await self._settler.settle(lease, ready, NotProcessed())
-            log.info("realm_not_connected", tenant=lease.tenant)
-            return False
-        except LeaseLostError:
-            return False
-        except Exception as error:
-            if is_transient(error):
-                log.warning("outcome_not_recorded", tenant=lease.tenant, error=describe_error(error))
-                return False
-            log.exception("answer_not_understood", tenant=lease.tenant, sync_id=ready.item.sync_id)
-            if ready.writes:
-                await self._settler.doubt(lease, ready, "QuickBooks' answer could not be understood.")
-            else:
-                why = "qbsync could not read what QuickBooks holds."
-                await self._settler.settle(lease, ready, Failed(code="QS-QUARANTINED", message=why))
-            return True
-
-    async def _try(self, lease: Lease, ready: Ready) -> bool:
-        if ready.writes and ready.in_doubt and self._is_old(ready):
-            await self._settler.settle_by_look(lease, ready)
-            return True
-
-        async def durable() -> None:
-            if ready.writes:
-                await self._about_to_send(lease, ready.call)
-
-        try:
-            answer = await self._sender.send(lease.tenant, ready.call, before=durable)
-        except NotSentError as error:
-            if ready.in_doubt:
-                await self._settler.doubt(lease, ready, str(error))
-            else:
-                later = self._settler.later("QS-UNREACHABLE", str(error), ready.item)
-                await self._settler.settle(lease, ready, later)
-            return False
-        except httpx.HTTPError as error:
-            kind = type(error).__name__
-            log.warning("answer_lost", tenant=lease.tenant, sync_id=ready.item.sync_id, error=kind)
-            await self._settler.doubt(lease, ready, "QuickBooks' answer did not arrive.")
-            return True
-        return await self._settler.understand(lease, ready, answer)
-
-    def _is_old(self, ready: Ready) -> bool:
-        return ready.stored_at is not None and self._clock.now() - ready.stored_at > SAFE_WINDOW
-
-    async def _about_to_send(self, lease: Lease, call: Call) -> None:
-        """Note that the bytes go out, under the lock of the lease: who takes over then knows of it, or they do not go.
-
-        Raises:
-            LeaseLostError: another worker holds the realm by now, or settled the call.
-        """
-        again = self._clock.now() + self._answer_within
-        assert call.requestid is not None
-        async with self._database.tenant(lease.tenant) as connection:
-            held = await store.hold_lease(connection, lease)
-            if not held or not await store.sent(connection, lease.tenant, call.requestid, again_at=again):
-                raise LeaseLostError(lease.tenant)
+            await asyncio.gather(*turn.running, return_exceptions=True)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from time import monotonic
 
 import structlog
 
@@ -16,8 +17,11 @@ from qbsync_shared.postgres import Database, connect, is_transient
 
 log = structlog.get_logger()
 
-REALMS = 16
+REALMS = 100
 """Realms that one worker drains at once."""
+
+TURN_SECONDS = 20.0
+"""How long a realm is drained while others wait for a place."""
 
 SWEEP_SECONDS = 2.0
 """How often work is looked for although nobody told of any, and how long a realm with nothing to send is left alone."""
@@ -52,6 +56,7 @@ class Loops:
         self._read = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._told: set[str] = set()
+        self._crowded = False
 
     def read_now(self) -> None:
         """Read without waiting for the interval."""
@@ -80,7 +85,9 @@ class Loops:
             while True:
                 self._work.clear()
                 room = REALMS - len(self._busy)
-                for tenant in await self._due(room) if room else []:
+                due = await self._due(room + 1)
+                self._crowded = len(due) > room
+                for tenant in due[:room]:
                     self._told.discard(tenant)
                     self._busy[tenant] = asyncio.create_task(self._drain_one(tenant))
                 await _wait(self._work, SWEEP_SECONDS)
@@ -99,7 +106,8 @@ class Loops:
     async def _drain_one(self, tenant: str) -> None:
         """Drain a realm. Where nothing could go it is left alone for a moment, unless somebody tells of new work."""
         try:
-            sent = await self._drain.run(tenant) if await self._reader.know_lists(tenant) else None
+            knows = await self._reader.know_lists(tenant)
+            sent = await self._drain.run(tenant, is_over=self._turn()) if knows else None
             if not sent and tenant not in self._told:
                 await asyncio.sleep(SWEEP_SECONDS)
         except Exception as error:
@@ -111,6 +119,11 @@ class Loops:
         finally:
             del self._busy[tenant]
             self._work.set()
+
+    def _turn(self) -> Callable[[], bool]:
+        """Whether a turn that begins now is over: it lasts as long as no other realm waits for a place."""
+        ends = monotonic() + TURN_SECONDS
+        return lambda: self._crowded and monotonic() > ends
 
     async def read_changes(self) -> None:
         """Read the connected companies, several at once, then wait."""

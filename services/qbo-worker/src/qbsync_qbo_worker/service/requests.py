@@ -1,11 +1,20 @@
 """From a claimed item to the call that carries it out, and from what came back to its outcome."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from qbsync_qbo_worker.mapping import MAPPERS, Json
 from qbsync_qbo_worker.quickbooks import Answer, Call
-from qbsync_qbo_worker.quickbooks.client import literal, query_call, read_call, write_call
+from qbsync_qbo_worker.quickbooks.client import (
+    BATCH_PATH,
+    BatchMember,
+    batch_call,
+    literal,
+    query_call,
+    read_call,
+    write_call,
+)
 from qbsync_shared.connector import Seen, WorkItem
 from qbsync_shared.connector.domain import line_ids
 from qbsync_shared.entities import Entity
@@ -24,6 +33,10 @@ class Ready:
     call: Call
     sends: int = 0
     stored_at: datetime | None = None
+    alone: bool = False
+    """Whether it must not go in a batch: it came back from one."""
+    batch: str | None = None
+    """The requestid of the batch that it goes in."""
 
     @property
     def writes(self) -> bool:
@@ -46,6 +59,8 @@ class Ready:
         facts: Json = {"method": self.call.method, "path": self.call.path}
         if self.writes:
             facts |= {"requestid": self.call.requestid, "body_bytes": len(self.call.body)}
+        if self.batch is not None:
+            facts |= {"path": BATCH_PATH, "batch_requestid": self.batch}
         if answer is not None:
             facts |= {"http_status": answer.status, "intuit_tid": answer.intuit_tid}
         return facts
@@ -81,6 +96,36 @@ def _change(item: WorkItem, entity: Entity, requestid: str) -> Call:
     if item.operation is Operation.DEACTIVATE:
         return write_call(mapper.resource, {**key, "sparse": True, "Active": False}, requestid=requestid)
     return write_call(mapper.resource, key, requestid=requestid, operation=item.operation.value)
+
+
+_IN_BATCH = {
+    Operation.CREATE: "create",
+    Operation.UPDATE: "update",
+    Operation.DEACTIVATE: "update",
+    Operation.DELETE: "delete",
+}
+"""What an operation is called in a batch. A void has no shape there that was ever recorded: it goes alone."""
+
+
+def may_go_along(ready: Ready) -> bool:
+    """Whether a call may be a member of a batch."""
+    return ready.writes and not ready.alone and ready.item.operation in _IN_BATCH
+
+
+def batch_of(members: Mapping[str, Ready], *, requestid: str) -> Call:
+    """The batch of these writes, by bId."""
+    return batch_call(
+        [
+            BatchMember(
+                bid=bid,
+                operation=_IN_BATCH[one.item.operation],
+                resource=MAPPERS[one.item.kind].resource,
+                body=one.call.body,
+            )
+            for bid, one in members.items()
+        ],
+        requestid=requestid,
+    )
 
 
 def _linked(item: WorkItem) -> str:

@@ -15,6 +15,7 @@ from qbsync_qbo_worker.oauth import IntuitUnavailableError
 from qbsync_qbo_worker.postgres import calls as store
 from qbsync_qbo_worker.quickbooks import Answer, Call, QuickBooksClient
 from qbsync_qbo_worker.quickbooks.outcomes import THROTTLE_PAUSE, retry_class
+from qbsync_qbo_worker.service.rates import Rates, RealmRestsError
 from qbsync_qbo_worker.service.tokens import Access, Tokens
 from qbsync_shared.catalogue import RetryClass
 from qbsync_shared.clock import Clock
@@ -34,31 +35,39 @@ class NotSentError(Exception):
     """Nothing went out, or what did was refused unread."""
 
 
+class RestsError(NotSentError):
+    """Nothing went out, for the realm rests: it says nothing about what was to be sent."""
+
+
 class Sender:
     """Sends calls of every tenant."""
 
-    def __init__(self, *, database: Database, client: QuickBooksClient, tokens: Tokens, clock: Clock) -> None:
+    def __init__(
+        self, *, database: Database, client: QuickBooksClient, tokens: Tokens, rates: Rates, clock: Clock
+    ) -> None:
         self._database = database
         self._client = client
         self._tokens = tokens
+        self._rates = rates
         self._clock = clock
 
     async def send(self, tenant: str, call: Call, *, before: Before | None = None) -> Answer:
-        """Make a call; with a refused access token once more, which is safe because the first try was not read.
+        """Make a call when its turn comes; with a refused access token once more, which is safe because the first try was
+        not read.
 
         Args:
-            before: what must be durable before each sending; what it raises ends the call.
+            before: what must be durable before each sending, done when its turn has come; what it raises ends the call.
 
         Raises:
             NotConnectedError: the tenant must connect (again); nothing went out.
-            NotSentError: nothing went out.
+            NotSentError: nothing went out; RestsError while the realm rests.
             httpx.HTTPError: no whole answer came; whether QuickBooks applied the call is unknown.
         """
         access = await self._access(tenant)
-        answer = await self._once(access, call, before)
+        answer = await self._once(tenant, access, call, before)
         if _class(answer) is RetryClass.REAUTHORISE:
             access = await self._access(tenant, refused=access)
-            answer = await self._once(access, call, before)
+            answer = await self._once(tenant, access, call, before)
         await self._take_note(tenant, access, answer)
         return answer
 
@@ -69,7 +78,11 @@ class Sender:
             log.warning("intuit_unavailable", tenant=tenant, error=str(error))
             raise NotSentError("Intuit's authorisation server did not answer; nothing was sent.") from error
 
-    async def _once(self, access: Access, call: Call, before: Before | None) -> Answer:
+    async def _once(self, tenant: str, access: Access, call: Call, before: Before | None) -> Answer:
+        try:
+            await self._rates.admit(tenant, call)
+        except RealmRestsError as error:
+            raise RestsError("The company rests; nothing was sent.") from error
         if before is not None:
             await before()
         started = monotonic()
@@ -91,7 +104,7 @@ class Sender:
         if kind is RetryClass.THROTTLED:
             metrics.THROTTLED.labels("remote").inc()
             pause = timedelta(seconds=answer.retry_after) if answer.retry_after else THROTTLE_PAUSE
-            await self._rest(tenant, pause)
+            await self._rates.throttled(tenant, pause)
         elif kind in (RetryClass.CONNECTION, RetryClass.REAUTHORISE):
             assert answer.fault is not None
             await self._tokens.trouble(tenant, code=answer.fault.code, message=answer.fault.text)

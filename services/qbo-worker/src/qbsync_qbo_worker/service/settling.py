@@ -4,7 +4,7 @@ A call ends together with its sync or not at all: a late answer of a worker that
 next holder sends the same bytes under the same id.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import httpx
@@ -21,9 +21,9 @@ from qbsync_qbo_worker.service.requests import Ready
 from qbsync_qbo_worker.service.sending import NotSentError, Sender
 from qbsync_shared.catalogue import RetryClass
 from qbsync_shared.clock import Clock
-from qbsync_shared.connector import LinkKeeper, Seen, WorkItem, WorkQueue, backoff, judge_import
+from qbsync_shared.connector import LinkKeeper, Seen, Settled, WorkItem, WorkQueue, backoff, judge_import
 from qbsync_shared.kinds import Direction
-from qbsync_shared.outcomes import Cancelled, Failed, Outcome, Unknown, Waiting
+from qbsync_shared.outcomes import Cancelled, Failed, Outcome, Succeeded, Unknown, Waiting
 from qbsync_shared.postgres import Database
 
 log = structlog.get_logger()
@@ -61,6 +61,11 @@ class Settler:
         self._doubts = doubts
         self._clock = clock
         self._spread = spread
+
+    def success(self, ready: Ready, answer: Answer) -> Succeeded | None:
+        """The outcome of a write that went through; None where the answer says something else."""
+        record = answer.entity(MAPPERS[ready.item.kind].resource)
+        return requests.success_of(ready.item, record) if answer.fault is None and record else None
 
     async def understand(self, lease: Lease, ready: Ready, answer: Answer) -> bool:
         """Settle by an answer; False where the realm cannot be worked any further now."""
@@ -171,7 +176,7 @@ class Settler:
                 await self._links.observe(connection, lease.tenant, read)
             if ready.writes:
                 now = self._clock.now()
-                await store.settle(connection, lease.tenant, ready.requestid, answer, now=now)
+                await store.settle(connection, lease.tenant, [ready.requestid], answer, now=now)
 
     async def settle_by_look(self, lease: Lease, ready: Ready) -> None:
         """A doubt too old for its requestid: QuickBooks holds the change or not; it is never sent again."""
@@ -186,20 +191,24 @@ class Settler:
 
     async def doubt(self, lease: Lease, ready: Ready, why: str, answer: Answer | None = None) -> None:
         """The outcome is unknown: a write stays in flight, and the same bytes go out again soon; a reading waits."""
-        item = ready.item
-        if not ready.writes:
-            await self.settle(lease, ready, self.later("QS-UNREACHABLE", why, item), answer)
-            return
+        if ready.writes:
+            await self.doubt_all(lease, [ready], why, answer)
+        else:
+            await self.settle(lease, ready, self.later("QS-UNREACHABLE", why, ready.item), answer)
+
+    async def doubt_all(
+        self, lease: Lease, writes: Sequence[Ready], why: str, answer: Answer | None = None
+    ) -> None:
+        """As `doubt`, for writes that went out together: they go out again together."""
         now = self._clock.now()
-        since = item.in_doubt_since or now
+        since = min(one.item.in_doubt_since or now for one in writes)
         pause = min(max(now - since, timedelta(seconds=1)), LONGEST_PAUSE)
+        unknown = Unknown(message=why)
+        settled = [Settled(item=one.item, outcome=unknown, technical=one.technical(answer)) for one in writes]
         async with self._database.tenant(lease.tenant) as connection:
-            unknown = Unknown(message=why)
-            settled = await self._queue.settle(
-                connection, item, unknown, holder=lease.token, technical=ready.technical(answer)
-            )
-            if settled:
-                await store.again(connection, lease.tenant, ready.requestid, at=now + pause)
+            counts = await self._queue.settle_many(connection, lease.tenant, settled, holder=lease.token)
+            ours = [one.requestid for one, counted in zip(writes, counts, strict=True) if counted]
+            await store.again(connection, lease.tenant, ours, at=now + pause)
 
     def later(self, code: str, why: str, item: WorkItem) -> Waiting:
         """Nothing was applied; again by itself, after a growing pause."""
@@ -216,6 +225,25 @@ class Settler:
             )
             if settled and ready.writes:
                 now = self._clock.now()
-                await store.settle(connection, lease.tenant, ready.requestid, answer, now=now)
+                await store.settle(connection, lease.tenant, [ready.requestid], answer, now=now)
         if not settled:
             log.warning("late_answer", tenant=lease.tenant, sync_id=ready.item.sync_id)
+
+    async def settle_all(
+        self, lease: Lease, outcomes: Sequence[tuple[Ready, Outcome]], answer: Answer | None = None
+    ) -> None:
+        """As `settle`, for what went out together, in one transaction."""
+        settled = [
+            Settled(item=ready.item, outcome=outcome, technical=ready.technical(answer))
+            for ready, outcome in outcomes
+        ]
+        async with self._database.tenant(lease.tenant) as connection:
+            counts = await self._queue.settle_many(connection, lease.tenant, settled, holder=lease.token)
+            ours = [
+                ready.requestid
+                for (ready, _), counted in zip(outcomes, counts, strict=True)
+                if counted and ready.writes
+            ]
+            await store.settle(connection, lease.tenant, ours, answer, now=self._clock.now())
+        if not all(counts):
+            log.warning("late_answers", tenant=lease.tenant, count=counts.count(False))
