@@ -15,6 +15,7 @@ from qbsync_qbwc_gateway.reconciling import Reconciling
 from qbsync_qbwc_gateway.service import Connectors, plans_of
 from qbsync_qbwc_gateway.session.announcing import Announcing
 from qbsync_qbwc_gateway.session.comparing import Comparing
+from qbsync_qbwc_gateway.session.identifying import Identifying
 from qbsync_qbwc_gateway.session.looking import Looking
 from qbsync_qbwc_gateway.session.passwords import Passwords
 from qbsync_qbwc_gateway.session.reading import Reading
@@ -71,7 +72,17 @@ def assemble(
     announcing = Announcing(clock=clock, make_id=make_id)
     sending = Sending(queue, Looking(queue, keeper), clock=clock, make_set_id=make_set_id)
     comparing = Comparing(queue, sending, announcing, clock=clock)
-    running = Running(queue, Reading(keeper, clock=clock), sending, comparing, announcing, clock=clock)
+    identifying = Identifying(comparing, announcing, owner_id=settings.owner_id, clock=clock)
+    reading = Reading(keeper, clock=clock)
+    running = Running(
+        queue=queue,
+        identifying=identifying,
+        reading=reading,
+        sending=sending,
+        comparing=comparing,
+        announcing=announcing,
+        clock=clock,
+    )
     plans = plans_of(settings.desktop_plans)
     rules = Rules(version=VERSION, plans=plans, read_every=timedelta(seconds=settings.read_every_seconds))
     return Gateway(

@@ -40,7 +40,8 @@ def subscriptions(queue: WorkQueue, keeper: LinkKeeper, connectors: Connectors) 
 
 async def _deleted(connection: Connection, message: said.TenantDeleted) -> None:
     await tenants.deleted(connection, message)
-    for name in ("erase_sets", "erase_comparison", "erase_sessions", "drop_cursors", "erase_connector"):
+    tables = ("sets", "comparison", "history", "sessions")
+    for name in (*(f"erase_{table}" for table in tables), "drop_cursors", "erase_connector"):
         await connection.execute(store.QUERIES[name], message.tenant)
 
 

@@ -13,7 +13,7 @@ from qbsync_shared.connector.references import name_app_ids
 from qbsync_shared.diff import changed_fields
 from qbsync_shared.entities import parse_entity
 from qbsync_shared.ids import EntityKey, MakeId
-from qbsync_shared.kinds import Direction, Edition, Operation
+from qbsync_shared.kinds import Direction, Edition, Kind, Operation
 from qbsync_shared.messages import (
     AuditRecorded,
     Cancel,
@@ -287,6 +287,33 @@ class LinkKeeper:
         await publish(connection, cleared)
         gone = Seen(kind=key.kind, quickbooks_id=link.quickbooks_id, deleted=True)
         await self.observe(connection, tenant, gone)
+
+    async def unsettled(self, connection: Connection, tenant: str) -> int:
+        """How many approved syncs are not final. Takes the tenant's lane: none is added until the transaction ends."""
+        await store.lock(connection, tenant)
+        count: int = await connection.fetchval(store.QUERIES["count_unsettled"], tenant)
+        return count
+
+    async def leave_company(self, connection: Connection, tenant: str, *, by: str, why: str) -> list[LinkRow]:
+        """The tenant gets other books: all links end, and what the old ones held is told as gone. Returns the links."""
+        await store.lock(connection, tenant)
+        rows = await connection.fetch(store.QUERIES["take_links"], tenant)
+        links = [store.link_row(row) for row in rows]
+        now, versions = self._clock.now(), await store.next_versions(connection, len(links))
+        await publish_many(
+            connection,
+            [
+                self._say.link_cleared(link, now, version=version, by=by, why=why)
+                for link, version in zip(links, versions, strict=True)
+            ],
+        )
+        held = await connection.fetch(store.QUERIES["held_records"], tenant)
+        gone = [
+            Seen(kind=Kind(row["kind"]), quickbooks_id=row["quickbooks_id"], deleted=True) for row in held
+        ]
+        await self.observe_many(connection, tenant, gone)
+        await connection.execute(store.QUERIES["drop_seen"], tenant)
+        return links
 
     async def rebase(self, connection: Connection, tenant: str, key: EntityKey, held: Seen) -> None:
         """QuickBooks fell back to an older form: compare the app's record with that one from now on, for review."""

@@ -262,6 +262,22 @@ on conflict (tenant_id, kind, app_id) do update
 -- The version token moved without a change that matters.
 update link set token = $4 where tenant_id = $1 and kind = $2 and quickbooks_id = $3
 
+-- name: take_links
+-- All links of a tenant end.
+delete from link where tenant_id = $1 returning *
+
+-- name: held_records
+-- What QuickBooks was last seen to hold.
+select * from seen_entity where tenant_id = $1 and not deleted
+
+-- name: drop_seen
+-- Forget what QuickBooks was seen to hold.
+delete from seen_entity where tenant_id = $1
+
+-- name: count_unsettled
+-- Approved syncs that are not final.
+select count(*) as unsettled from work_item where tenant_id = $1 and state in ('pending', 'waiting', 'in_flight')
+
 -- name: drop_link
 -- Forget that they belong together.
 delete from link where tenant_id = $1 and kind = $2 and app_id = $3 returning *

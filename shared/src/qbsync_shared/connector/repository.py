@@ -316,8 +316,8 @@ async def app_ids_of(
 
 async def put_links(connection: Connection, links: Sequence[LinkRow]) -> list[LinkRow]:
     """As `put_link`, for many of one tenant, each another entity: with their versions, in their order."""
-    rows = await connection.fetch(QUERIES["next_versions"], len(links))
-    fresh = [replace(link, version=int(row["version"])) for link, row in zip(links, rows, strict=True)]
+    versions = await next_versions(connection, len(links))
+    fresh = [replace(link, version=version) for link, version in zip(links, versions, strict=True)]
     rows_of_links = [
         (
             link.kind.value,
@@ -365,6 +365,11 @@ async def drop_link(connection: Connection, tenant: str, key: EntityKey) -> Link
     return link_row(row) if row else None
 
 
+async def next_versions(connection: Connection, count: int) -> list[int]:
+    """As many versions, rising."""
+    return [int(row["version"]) for row in await connection.fetch(QUERIES["next_versions"], count)]
+
+
 async def next_version(connection: Connection) -> int:
     """A version higher than all before it."""
     version: int = await connection.fetchval(QUERIES["next_version"])
@@ -408,8 +413,7 @@ async def put_seen_many(connection: Connection, tenant: str, records: Sequence[S
     """Remember what QuickBooks holds; the version of each."""
     if not records:
         return []
-    rows = await connection.fetch(QUERIES["next_versions"], len(records))
-    versions = [int(row["version"]) for row in rows]
+    versions = await next_versions(connection, len(records))
     last = {
         (one.kind, one.quickbooks_id): (
             one.kind.value,

@@ -46,15 +46,49 @@ update connector
 
 -- name: set_state
 -- How the connection stands.
-update connector set state = $2, code = $3, message = $4 where tenant_id = $1
+update connector
+   set state = $2, code = $3, message = $4, state_at = case when state is distinct from $2 then now() else state_at end
+ where tenant_id = $1
 
 -- name: set_bound
 -- Bound to a company file.
-update connector set company_file = $2, bound_at = coalesce(bound_at, $3) where tenant_id = $1
+update connector
+   set company_file = $2, bound_at = coalesce(bound_at, $3), previous_owner_id = null, previous_file_id = null
+ where tenant_id = $1
 
 -- name: unbind
 -- The next company file that is open will be the tenant's.
 update connector set company_file = null, bound_at = null where tenant_id = $1
+
+-- name: give_ids
+-- Other ids for the connection. Those before stay known until the company file carries the new ones.
+update connector
+   set owner_id = $2, file_id = $3,
+       previous_owner_id = case when $4 then coalesce(previous_owner_id, owner_id) end,
+       previous_file_id = case when $4 then coalesce(previous_file_id, file_id) end
+ where tenant_id = $1
+returning *
+
+-- name: new_books
+-- Other books: nothing is known of them yet.
+update connector
+   set company_file = null, bound_at = null, facts = '{}', last_read_at = null, marker = 0, compare = null,
+       compare_marker = null, seconds_per_write = null
+ where tenant_id = $1
+
+-- name: keep_links
+-- Links that ended with the company they led to.
+insert into link_history (tenant_id, file_id, kind, app_id, quickbooks_id, sync_id, ended_at)
+select $1, $2, kind, app_id, quickbooks_id, sync_id, $7
+  from unnest($3::text[], $4::text[], $5::text[], $6::text[]) as ended (kind, app_id, quickbooks_id, sync_id)
+
+-- name: erase_history
+-- Forget a tenant: its former links.
+delete from link_history where tenant_id = $1
+
+-- name: is_file_of_others
+-- Whether one of these FileIDs belongs to another tenant.
+select is_file_of_others($2::text[], $1)
 
 -- name: set_facts
 -- What QuickBooks told of itself and the company.

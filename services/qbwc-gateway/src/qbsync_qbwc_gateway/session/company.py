@@ -31,7 +31,7 @@ class Match(StrEnum):
     """Whether the open file is the tenant's."""
 
     OURS = "ours"
-    UNBOUND = "unbound"  # the first run: this file becomes the tenant's
+    UNBOUND = "unbound"  # it may become the tenant's, unless it carries the stamp of another one
     OTHER = "other"
 
 
@@ -122,28 +122,43 @@ def compare(company: CompanyFile, connector: Connector, path: str) -> Match:
     bound = connector.company_file
     if bound is not None and path and _base_name(bound) != _base_name(path):
         return Match.OTHER
-    if company.file_id is None:
-        return Match.UNBOUND if connector.bound_at is None else Match.OTHER
-    return Match.OURS if company.file_id.casefold() == connector.file_id.casefold() else Match.OTHER
+    if company.file_id is not None and company.file_id.casefold() == connector.file_id.casefold():
+        return Match.OURS
+    return Match.UNBOUND if connector.may_bind else Match.OTHER
 
 
 def _base_name(path: str) -> str:
     return path.replace("\\", "/").rsplit("/", 1)[-1].casefold()
 
 
-def check_request(owner_id: str) -> str:
+def stamps_of(responses: Responses) -> dict[str, str]:
+    """FileIDs in the open file by OwnerID, both in lower case."""
+    found: dict[str, str] = {}
+    for result in responses.in_order:
+        for record in result.records:
+            for extension in record.findall("DataExtRet"):
+                owner, stamp = value(extension, "OwnerID"), value(extension, "DataExtValue")
+                if owner and stamp and value(extension, "DataExtName") == FILE_ID:
+                    found[owner.casefold()] = stamp.casefold()
+    return found
+
+
+def check_request(*owner_ids: str) -> str:
     """The three queries of our own, where the Web Connector's answers are missing or the file was just bound."""
     requests = (
         Request("HostQueryRq", {}),
-        Request("CompanyQueryRq", {"OwnerID": owner_id}),
+        Request("CompanyQueryRq", {"OwnerID": list(owner_ids)}),
         Request("PreferencesQueryRq", {}),
     )
     members = [request.element(request.name, CHECK_VERSION) for request in requests]
     return message_set(members, version=CHECK_VERSION)
 
 
-def bind_request(connector: Connector, version: Version) -> str:
-    """Write our FileID into the company file; the definition may be there already, which does no harm."""
+def bind_request(connector: Connector, version: Version, *, stamped: bool = False) -> str:
+    """Write our FileID into the company file; the definition may be there already, which does no harm.
+
+    ``stamped``: a FileID stands there under the same OwnerID already, of a connection that is no more.
+    """
     definition = Request(
         "DataExtDefAddRq",
         {
@@ -155,10 +170,11 @@ def bind_request(connector: Connector, version: Version) -> str:
             }
         },
     )
+    verb = "DataExtMod" if stamped else "DataExtAdd"
     entry = Request(
-        "DataExtAddRq",
+        f"{verb}Rq",
         {
-            "DataExtAdd": {
+            verb: {
                 "OwnerID": connector.owner_id,
                 "DataExtName": FILE_ID,
                 "OtherDataExtType": "Company",

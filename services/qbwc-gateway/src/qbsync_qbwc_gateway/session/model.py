@@ -142,3 +142,10 @@ class Connector:
     marker: int = 0
     compare: str | None = None
     compare_marker: int | None = None
+    previous_owner_id: str | None = None
+    previous_file_id: str | None = None
+
+    @property
+    def may_bind(self) -> bool:
+        """Whether a file without our FileID may become the tenant's: the first run, or after ids were renewed."""
+        return self.bound_at is None or self.previous_file_id is not None

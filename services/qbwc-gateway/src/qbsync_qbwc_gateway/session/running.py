@@ -13,16 +13,8 @@ from qbsync_qbwc_gateway.qbxml.reader import Responses, UnreadableResponseError,
 from qbsync_qbwc_gateway.qbxml.writer import FLOOR, Version
 from qbsync_qbwc_gateway.session import batching
 from qbsync_qbwc_gateway.session.announcing import Announcing
-from qbsync_qbwc_gateway.session.company import (
-    CompanyFile,
-    Match,
-    bind_request,
-    check_request,
-    company_of,
-    compare,
-    read_company,
-)
 from qbsync_qbwc_gateway.session.comparing import Comparing
+from qbsync_qbwc_gateway.session.identifying import Identifying
 from qbsync_qbwc_gateway.session.model import Connector, MessageSet, Purpose, Session
 from qbsync_qbwc_gateway.session.reading import Reading, restart
 from qbsync_qbwc_gateway.session.sending import Sending
@@ -35,14 +27,9 @@ from qbsync_shared.postgres import Connection
 
 log = structlog.get_logger(__name__)
 
-WRONG_COMPANY = (
-    "Another company file is open in QuickBooks than the one this connection belongs to. Nothing was sent."
-    " Open the right company, or let an admin bind the connection to this one."
-)
 UNREADABLE = (
     "The answer of QuickBooks could not be read. It is asked again at the next run; nothing was lost."
 )
-OTHERS_COMPANY = "This company file belongs to another connection of qbsync. Nothing was sent."
 
 
 class Running:
@@ -50,15 +37,17 @@ class Running:
 
     def __init__(
         self,
+        *,
         queue: WorkQueue,
+        identifying: Identifying,
         reading: Reading,
         sending: Sending,
         comparing: Comparing,
         announcing: Announcing,
-        *,
         clock: Clock,
     ) -> None:
         self._queue = queue
+        self._identifying = identifying
         self._reading = reading
         self._sending = sending
         self._comparing = comparing
@@ -81,17 +70,11 @@ class Running:
         if "company" not in plan:
             plan["company"] = "check"
             plan["file"] = company_file
-            found = read_company(hcp, connector.owner_id)
-            if found is not None:
-                connector = await self._company(connection, session, connector, found)
+            connector = await self._identifying.handed_over(connection, session, connector, hcp)
         if plan["company"] in ("wrong", "held"):
             return None
-        if plan["company"] == "bind":
-            plan["request"] = {"bind": True}
-            return bind_request(connector, _version(session, version))
-        if plan["company"] == "check":
-            plan["request"] = {"check": True}
-            return check_request(connector.owner_id)
+        if plan["company"] != "ok":
+            return self._identifying.request(session, connector, _version(session, version))
         return await self._work(connection, session, connector)
 
     async def _work(self, connection: Connection, session: Session, connector: Connector) -> str | None:
@@ -175,56 +158,8 @@ class Running:
             await self._comparing.take(connection, session, responses)
         elif "clear" in request:
             await self._sending.cleared(connection, session)
-        elif "bind" in request:
-            session.plan["company"] = "check"
-            session.plan["bound"] = True
-        elif "check" in request:
-            found = company_of(responses, connector.owner_id)
-            if found is None:
-                session.error = "QuickBooks did not say which company is open."
-            else:
-                await self._company(connection, session, connector, found)
-
-    async def _company(
-        self, connection: Connection, session: Session, connector: Connector, found: CompanyFile
-    ) -> Connector:
-        """Take the open file as the tenant's, or hold everything."""
-        plan = session.plan
-        plan["version"] = list(found.version)
-        match = compare(found, connector, plan.get("file", ""))
-        if match is Match.UNBOUND and not plan.get("bound"):
-            plan["company"] = "bind"
-            return connector
-        if match is not Match.OURS:
-            await self._wrong(connection, session, connector, WRONG_COMPANY)
-            return connector
-        if not await tenants.bind(connection, session.tenant, connector.file_id):
-            await self._wrong(connection, session, connector, OTHERS_COMPANY)
-            return connector
-        plan["company"] = "ok"
-        plan["marker"] = found.marker
-        await connection.execute(
-            store.QUERIES["set_bound"],
-            session.tenant,
-            plan.get("file") or connector.company_file,
-            self._clock.now(),
-        )
-        await self._announcing.company(connection, connector, found.name, found.facts)
-        fresh = await store.get_connector(connection, session.tenant)
-        assert fresh is not None
-        comparison = await self._comparing.check(connection, session, fresh)
-        if comparison == "open":
-            await self._comparing.hold(connection, session, fresh)
-        elif comparison is None and fresh.state != ConnectionState.CONNECTED.value:
-            await self._announcing.state(connection, fresh, ConnectionState.CONNECTED)
-        return fresh
-
-    async def _wrong(self, connection: Connection, session: Session, connector: Connector, why: str) -> None:
-        session.plan["company"] = "wrong"
-        session.error = why
-        await self._announcing.state(
-            connection, connector, ConnectionState.WRONG_COMPANY, code="QS-WRONG-COMPANY", message=why
-        )
+        elif "company" in request:
+            await self._identifying.take(connection, session, connector, responses)
 
     async def _refused(
         self,
@@ -270,7 +205,7 @@ class Running:
 
     async def _lost(self, connection: Connection, session: Session, sent: MessageSet | None) -> None:
         restart(session)
-        if session.plan.get("company") == "bind":
+        if session.plan.get("company") in ("look", "bind"):
             session.plan["company"] = "check"
         if sent is not None:
             await self._sending.doubt(connection, session, sent)
