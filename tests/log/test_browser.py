@@ -62,7 +62,7 @@ PAGES = [
     ("fern", "/t/fern/log?state=failed&kind=customer"),
     ("fern", "/t/fern/syncs/s04"),
     ("elm", "/t/elm/unsynced/s1/clear-id"),
-    ("fern", "/status-codes?edition=desktop&open=3140"),
+    ("fern", "/status-codes?edition=desktop&q=314&open=3140"),
     ("*", "/ops?letter=1"),
 ]
 

@@ -19,6 +19,14 @@ def logged(capsys):
     """Reads the JSON lines that were written; the test run's own set-up is put back after."""
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level, loud = root.handlers[:], root.level, logging.raiseExceptions
+    for name in (
+        "uvicorn",
+        "uvicorn.error",
+        "uvicorn.access",
+    ):  # servers of other tests set them up for themselves
+        logger = logging.getLogger(name)
+        logger.handlers[:], logger.propagate = [], True
+        logger.setLevel(logging.NOTSET)
 
     def read():
         return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
