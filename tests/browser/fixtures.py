@@ -69,8 +69,8 @@ async def new_context(browser: Browser) -> AsyncIterator[MakeContext]:
     assert not errors, errors
 
 
-_NO_FAULT = ("Failed to load resource", "htmx:sse:error")
-"""A status that the test expects, and an event stream that ends with its server: the page goes on by itself."""
+_NO_FAULT = ("Failed to load resource", "htmx:sse:error", "htmx:error: Failed to fetch")
+"""A status that the test expects, an event stream that ends with its server, and a look for news that ends with its page."""
 
 
 def _note(errors: list[str], message: Any) -> None:

@@ -1,11 +1,12 @@
 """Every component of the web base in a real browser."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest_asyncio
 from fastapi import FastAPI
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 from tests.browser.axe import axe, look, matrix, no_sideways_scroll
 from tests.browser.fixtures import MakeContext, in_browser
 from tests.browser.gallery import KEY, NOW, create_gallery
@@ -172,6 +173,38 @@ async def test_a_hint_renews_the_counts_and_nothing_else(page: Page, gallery: Ga
     await expect(page).to_have_title("(23) Gallery · Thistle & Loam Landscaping · qbsync")
     await expect(page.locator("#strip")).to_contain_text("Connector silent")
     await expect(box).not_to_be_checked()
+
+
+async def test_what_changes_before_the_stream_begins_is_not_missed(page: Page, gallery: Gallery) -> None:
+    async def between(route: Route) -> None:
+        gallery.app.state.waiting = 23
+        gallery.app.state.hints.tell("thistle-loam", "counts")
+        await route.continue_()
+
+    await page.route("**/events", between)
+    await gallery.enter(page)
+    await expect(page).to_have_title("(23) Gallery · Thistle & Loam Landscaping · qbsync")
+
+
+async def test_a_hint_during_a_fetch_is_not_lost(page: Page, gallery: Gallery) -> None:
+    hint = asyncio.Event()
+
+    async def slow(route: Route) -> None:
+        answer = await route.fetch()
+        if not hint.is_set():
+            gallery.app.state.waiting = 25
+            gallery.app.state.hints.tell("thistle-loam", "counts")
+            await expect(page.locator("html[data-heard='2']")).to_have_count(1)
+            hint.set()
+        await route.fulfill(response=answer)
+
+    await page.add_init_script(
+        "addEventListener('counts', () => { const to = document.documentElement.dataset; to.heard = +(to.heard ?? 0) + 1; })"
+    )
+    await page.route("**/nav", slow)
+    await gallery.enter(page)
+    await expect(page).to_have_title("(25) Gallery · Thistle & Loam Landscaping · qbsync")
+    assert hint.is_set()
 
 
 async def test_an_error_of_a_fragment_is_told_on_top(page: Page, gallery: Gallery) -> None:

@@ -28,7 +28,7 @@ def live_routes(path: str, *, pages: Pages, hints: Hints, page_of: PageOf) -> AP
         request: Request, tenant: str, _: Annotated[Principal, Depends(require(Role.VIEWER))]
     ) -> StreamingResponse:
         streams: Streams = request.app.state.streams
-        return streams.respond(request, hints, tenant)
+        return streams.respond(hints, tenant)
 
     @router.get(f"{path}/nav")
     async def nav(

@@ -13,7 +13,6 @@ from typing import Any
 
 import asyncpg
 import structlog
-from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 HEARTBEAT = 20.0
@@ -169,18 +168,19 @@ class Streams:
 
     def respond(
         self,
-        request: Request,
         hints: Hints,
         tenant: str,
         *,
         heartbeat: float = HEARTBEAT,
         all_names: Iterable[str] = ("counts",),
     ) -> StreamingResponse:
-        """The answer of an event stream. A page that comes back (``Last-Event-ID``) may have missed hints, so it hears ``all_names`` at once."""
-        missed = tuple(all_names) if "last-event-id" in request.headers else ()
+        """The answer of an event stream.
+
+        Nobody knows what was said between the making of a page and its stream, or while a stream was broken: each one begins with ``all_names``.
+        """
 
         async def body() -> AsyncIterator[bytes]:
-            with hints.subscribe(tenant, missed=missed) as source:
+            with hints.subscribe(tenant, missed=all_names) as source:
                 async with contextlib.aclosing(self._body(source, heartbeat)) as chunks:
                     async for chunk in chunks:
                         yield chunk

@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 
 from qbsync_shared.ids import TenantId
 from qbsync_shared.kinds import Kind
+from qbsync_shared.web import Page
+from qbsync_shared.web.live import live_routes
 from qbsync_shared.web.paging import Cursor, Keyset
 from qbsync_shared.web.problems import not_found
 from qbsync_wizard.api import Viewer
@@ -40,6 +42,7 @@ def router(site: Site) -> APIRouter:
     _add_review(routes, site)
     _add_lists(routes, site)
     _add_parts(routes, site)
+    _add_live(routes, site)
     actions.add(routes, site)
     return routes
 
@@ -175,19 +178,16 @@ def _add_parts(routes: APIRouter, site: Site) -> None:
             frame = await site.frame(connection, found)
             since = site.pages.now() - RECENTLY
             latest = await approvals.recent(connection, tenant, since=since, limit=2)
-        return site.pages.fragment(request, "progress.html", page=frame.page, base=frame.base, latest=latest)
+        return site.pages.fragment(
+            request, "progress_parts.html", page=frame.page, base=frame.base, latest=latest
+        )
 
-    @routes.get("/t/{tenant}/wizard/nav")
-    async def nav(request: Request, tenant: TenantId, _: Viewer) -> Response:
-        """The navigation with the counts as they are."""
+
+def _add_live(routes: APIRouter, site: Site) -> None:
+    async def page_of(_: Request, tenant: str) -> Page:
         async with site.reading(tenant) as (connection, found):
-            frame = await site.frame(connection, found)
-        return site.pages.fragment(request, "nav.html", page=frame.page)
+            return (await site.frame(connection, found)).page
 
-    @routes.get("/t/{tenant}/wizard/events")
-    async def events(request: Request, tenant: TenantId, _: Viewer) -> Response:
-        """Hints that something changed."""
-        async with site.reading(tenant):
-            pass
-        response: Response = request.app.state.streams.respond(request, site.hints, tenant)
-        return response
+    routes.include_router(
+        live_routes("/t/{tenant}/wizard", pages=site.pages, hints=site.hints, page_of=page_of)
+    )

@@ -168,7 +168,7 @@
   });
 
   function retitle() {
-    const waiting = Number(document.getElementById("nav-links")?.dataset.waiting ?? 0);
+    const waiting = Number(document.querySelector("#nav-links [data-waiting]")?.dataset.waiting ?? 0);
     const plain = document.title.replace(/^\(\d+\) /, "");
     document.title = waiting ? `(${waiting}) ${plain}` : plain;
     for (const element of all('[data-live="waiting"]')) element.textContent = number.format(waiting);
@@ -183,7 +183,14 @@
     retitle();
     ask();
   });
+  // a fetch that ends because somebody goes to another page is no trouble
+  let leaving = false;
+  addEventListener("beforeunload", () => {
+    leaving = true;
+    setTimeout(() => (leaving = false), 5000); // a download leaves nothing
+  });
   document.addEventListener("htmx:error", () => {
+    if (leaving) return;
     const words = document.getElementById("unreachable");
     if (words) document.getElementById("errors").replaceChildren(words.content.cloneNode(true));
   });
