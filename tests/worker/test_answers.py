@@ -75,6 +75,12 @@ def test_a_recorded_refusal_is_never_a_success_nor_a_doubt(recorded: dict[str, A
         (400, '{"Fault":{"Error":[]}}', "HTTP 400", RetryClass.PERSON),
         (401, "<html>", "HTTP 401", RetryClass.REAUTHORISE),
         (400, XML.format(type="ValidationFault", code="6240", message="Duplicate Name") + "<unclosed", "6240", RetryClass.NAME_TAKEN),
+        (401, '{"fault":{"error":[{"message":"m","code":"98765"}],"type":"x"}}', "98765", RetryClass.REAUTHORISE),
+        (400, '{"fault":{"error":[{"message":"m","code":"98765"}],"type":"AUTHENTICATION"}}', "98765", RetryClass.REAUTHORISE),
+        (403, '{"Fault":{"Error":[{"Message":"m","code":"98765"}],"type":"SERVICE"}}', "98765", RetryClass.CONNECTION),
+        (400, '{"Fault":{"Error":[{"Message":"m","code":"98765"}],"type":"AuthorizationFault"}}', "98765", RetryClass.CONNECTION),
+        (429, '{"Fault":{"Error":[{"Message":"m","code":"98765"}],"type":"SERVICE"}}', "98765", RetryClass.THROTTLED),
+        (400, '{"Fault":{"Error":[{"Message":"m","code":"98765"}],"type":"ValidationFault"}}', "98765", RetryClass.PERSON),
     ],
 )  # fmt: skip
 def test_other_shapes(status: int, content: str, code: str, kind: RetryClass) -> None:
@@ -97,7 +103,9 @@ def test_what_says_neither_yes_nor_no(status: int, content: bytes) -> None:
 def test_a_broken_operation_is_in_doubt_and_a_slow_one_waits(code: str) -> None:
     body = json.dumps({"Fault": {"Error": [{"Message": "m", "code": code}], "type": "SystemFault"}})
     assert is_unknown(answer(400, body.encode()))
-    slow = answer(401, body.replace(code, "130").encode())
+    assert is_unknown(answer(400, body.replace("SystemFault", "ValidationFault").encode()))
+    assert is_unknown(answer(400, body.replace(code, "98765").encode()))
+    slow = answer(401, body.replace(code, "130").replace("SystemFault", "AuthenticationFault").encode())
     assert isinstance(outcome_of(slow, now=NOW, attempts=1, spread=0.0), Waiting)
 
 

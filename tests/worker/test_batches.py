@@ -12,6 +12,7 @@ import pytest
 from qbsync_qbo_worker.quickbooks import QuickBooksClient
 from qbsync_qbo_worker.service.batching import BATCH_SIZE
 from qbsync_qbo_worker.service.drain import Drain
+from qbsync_qbo_worker.service.settling import SAME_FAULTS
 from tests.worker.desk import Desk, Json, T, customer, eventually, invoice, item
 from tests.worker.dying import DyingDatabase, DyingTransport, Fate, Killed
 
@@ -283,6 +284,69 @@ async def test_an_answer_that_is_none_to_a_batch_is_a_doubt(
     wire.change = None
     await finish(desk, drain, *syncs)
     assert len(desk.books("Customer")) == 6
+
+
+def answering(bid: str, fault: Json) -> Callable[[int, bytes], tuple[int, bytes]]:
+    """QuickBooks answers one member with a fault."""
+
+    def change(status: int, content: bytes) -> tuple[int, bytes]:
+        body = json.loads(content)
+        body["BatchItemResponse"] = [
+            {"bId": bid, "Fault": fault} if one["bId"] == bid else one for one in body["BatchItemResponse"]
+        ]
+        return status, json.dumps(body).encode()
+
+    return change
+
+
+async def test_a_member_that_is_throttled_rests_the_realm_and_is_not_charged(desk: Desk, hire: Hire) -> None:
+    syncs = [await desk.approve(customer(f"C-{n}")) for n in range(6)]
+    drain, wire = hire()
+    refusal = {"Message": "message=ThrottleExceeded; errorCode=003001; statusCode=429", "code": "3001"}
+    wire.change = answering("6", {"Error": [refusal], "type": "SERVICE"})
+    await drain.run(T)
+    assert await states(desk, syncs) == [SUCCEEDED] * 5 + [("pending", None)]
+    assert await drain.run(T) is None
+    assert len(wire.batches) == 1
+
+
+async def test_a_member_that_broke_quickbooks_is_looked_for_after_the_same_answer_came_often_enough(
+    desk: Desk, hire: Hire
+) -> None:
+    """QuickBooks replays the answer to a requestid, so that asking again can never tell more."""
+    syncs = [await desk.approve(customer(f"C-{n}")) for n in range(6)]
+    drain, wire = hire()
+    broken = {"Message": "An application error has occurred", "Detail": "System Failure", "code": "10000"}
+    wire.change = answering("1", {"Error": [broken], "type": "SystemFault"})
+    await drain.run(T)
+    assert await states(desk, syncs) == [("in_flight", "QS-IN-DOUBT")] + [SUCCEEDED] * 5
+    await finish(desk, drain, *syncs)
+    assert len(set(wire.batches)) == 1
+    assert len(wire.batches) == 1 + SAME_FAULTS
+    assert len(desk.books("Customer")) == 6
+
+
+async def test_a_member_that_cannot_be_recorded_harms_no_other(desk: Desk, hire: Hire) -> None:
+    """QuickBooks gives one of six an id that another record of the app is linked to."""
+    await desk.approve(customer("C-0"))
+    drain, wire = hire()
+    await drain.run(T)
+    (taken,) = desk.books("Customer")
+
+    def same_id(status: int, content: bytes) -> tuple[int, bytes]:
+        body = json.loads(content)
+        body["BatchItemResponse"][2]["Customer"]["Id"] = taken["Id"]
+        return status, json.dumps(body).encode()
+
+    wire.change = same_id
+    syncs = [await desk.approve(customer(f"C-{n}")) for n in range(1, 7)]
+    await drain.run(T)
+    found = await states(desk, syncs)
+    assert found[2] == ("in_flight", "QS-IN-DOUBT")
+    assert found[:2] + found[3:] == [SUCCEEDED] * 5
+    wire.change = None
+    await finish(desk, drain, *syncs)
+    assert len(desk.books("Customer")) == 7
 
 
 async def test_an_expired_token_repeats_the_same_batch(desk: Desk, hire: Hire) -> None:

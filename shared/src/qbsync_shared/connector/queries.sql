@@ -158,7 +158,8 @@ returning *
 -- name: repeat_item
 -- A stale version token: once more with the new one.
 update work_item
-   set state = 'pending', version = version + 1, repeats = repeats + 1, holder = null, available_at = $3
+   set state = 'pending', version = version + 1, repeats = repeats + 1, holder = null, in_doubt_since = null,
+       available_at = $3
  where tenant_id = $1 and sync_id = $2
 returning *
 

@@ -29,6 +29,8 @@ class Fault:
     detail: str = ""
     element: str = ""
     type: str = ""
+    status: int = 0
+    """HTTP's; 0 where the fault is one of a member of a batch."""
 
     @property
     def text(self) -> str:
@@ -74,10 +76,10 @@ class Answer:
 
     def _member(self, body: Json) -> "Answer":
         fault = fault_of(body)
-        status = 200
-        if fault is not None:
-            status = 500 if fault.type.lower() == "systemfault" else 400
-        return Answer(status=status, body=body, fault=_with_code(fault, status), intuit_tid=self.intuit_tid)
+        status = 200 if fault is None else 400
+        if fault is not None and not fault.code:
+            fault = replace(fault, code=f"HTTP {status}")
+        return Answer(status=status, body=body, fault=fault, intuit_tid=self.intuit_tid)
 
 
 def read_answer(status: int, content: bytes, headers: Any) -> Answer:
@@ -86,10 +88,10 @@ def read_answer(status: int, content: bytes, headers: Any) -> Answer:
     retry_after = _seconds(headers.get("retry-after"))
     body = _json(content)
     if body is not None:
-        fault = _with_code(fault_of(body), status) or _by_status(status, "")
+        fault = _with_status(fault_of(body), status) or _by_status(status, "")
         return Answer(status=status, body=body, fault=fault, intuit_tid=tid, retry_after=retry_after)
     text = content[:_LONGEST_TEXT].decode("utf-8", "replace")
-    fault = _xml_fault(text) or _by_status(status, text)
+    fault = _with_status(_xml_fault(text), status) or _by_status(status, text)
     return Answer(
         status=status,
         fault=fault or _unreadable(status),
@@ -121,9 +123,9 @@ def fault_of(body: Json) -> Fault | None:
     )
 
 
-def _with_code(fault: Fault | None, status: int) -> Fault | None:
+def _with_status(fault: Fault | None, status: int) -> Fault | None:
     """A fault without a code is known by its HTTP status."""
-    return fault if fault is None or fault.code else replace(fault, code=f"HTTP {status}")
+    return fault and replace(fault, code=fault.code or f"HTTP {status}", status=status)
 
 
 def _json(content: bytes) -> Json | None:
@@ -156,8 +158,8 @@ def _by_status(status: int, text: str) -> Fault | None:
     if status < 400:
         return None
     if status == 429:
-        return Fault(code="003001", message="ThrottleExceeded", type="SERVICE")
-    return Fault(code=f"HTTP {status}", message=f"QuickBooks answered with HTTP {status}.", detail=text[:200])
+        return Fault(code="003001", message="ThrottleExceeded", type="SERVICE", status=status)
+    return Fault(code=f"HTTP {status}", status=status, message=f"QuickBooks answered with HTTP {status}.", detail=text[:200])
 
 
 def _unreadable(status: int) -> Fault:

@@ -119,7 +119,7 @@ class QuickBooksClient:
         self._minorversion = minorversion
         self._http = httpx.AsyncClient(
             base_url=base_url,
-            timeout=httpx.Timeout(connect=5.0, read=answer_seconds, write=30.0, pool=10.0),
+            timeout=httpx.Timeout(connect=5.0, read=answer_seconds, write=30.0, pool=30.0),
             transport=transport,
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS // 4),
             follow_redirects=False,

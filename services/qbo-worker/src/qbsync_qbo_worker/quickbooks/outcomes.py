@@ -17,23 +17,40 @@ _UNREAD = frozenset(
 )
 """The door was closed: it says nothing about the record, so no attempt is charged."""
 
-_UNSURE = frozenset({"1000", "1010", "1020", "10000"})
-"""QuickBooks broke while it worked on the call (qbo-api, error codes): to be sent again under the same id."""
+_ID_IS_TAKEN = frozenset({"600"})
+"""The requestid stands for another call: only a look can tell what became of this one."""
+
+_BY_TYPE = {
+    "authenticationfault": "HTTP 401",
+    "authentication": "HTTP 401",
+    "authorizationfault": "HTTP 403",
+    "authorization": "HTTP 403",
+    "systemfault": "HTTP 5xx",
+}
+"""The fault types that say more than that a value was wrong (qbo-api, faults), as the statuses that mean the same."""
 
 
 def is_unknown(answer: Answer) -> bool:
     """Whether QuickBooks may or may not have applied the call.
 
-    A 5xx may come after the write, and so may an answer that was cut or made by something on the way.
+    A 5xx may come after the write, and so may an answer that was cut or made by something on the way. So may a fault
+    that says that QuickBooks broke while it worked on the call: the same bytes go out again under the same id.
     """
     if answer.status >= 500 or answer.status in (408, 499) or not answer.readable:
         return True
-    return answer.fault is not None and answer.fault.code in _UNSURE
+    fault = answer.fault
+    if fault is None or fault.code in _ID_IS_TAKEN:
+        return False
+    return fault.type.lower() == "systemfault" or retry_class(fault) is RetryClass.UNKNOWN_OUTCOME
 
 
 def retry_class(fault: Fault) -> RetryClass:
-    """The catalogue's class of a fault."""
-    return explain(fault.code, Edition.ONLINE, text=fault.text).retry
+    """The catalogue's class of a fault; of a code that is not in it, that of its HTTP status or its type."""
+    found = explain(fault.code, Edition.ONLINE, text=fault.text)
+    if found.known or fault.code.startswith("HTTP "):
+        return found.retry
+    alike = f"HTTP {fault.status}" if fault.status in (401, 403, 429) else _BY_TYPE.get(fault.type.lower())
+    return explain(alike, Edition.ONLINE).retry if alike else found.retry
 
 
 def outcome_of(answer: Answer, *, now: datetime, attempts: int, spread: float) -> Outcome:

@@ -144,6 +144,7 @@ class Backlog:
             batch_may_go: whether no other batch waits for its turn.
             unanswered: whose outcome is not known.
         """
+        unanswered = list(unanswered)
         free = self._free(unanswered)
         fit = [one for one in free if may_go_along(one)]
         single = [one for one in free if not may_go_along(one)]
@@ -157,6 +158,7 @@ class Backlog:
         loads += [alone(one) for one in [*single, *fit][: max(beside, 0)]]
         gone = {one.item.sync_id for load in loads for one in load.ready}
         self.waiting = [one for one in self.waiting if one.item.sync_id not in gone]
+        self._forget_all_but(self.sync_ids | gone | {item.sync_id for item in unanswered})
         return loads
 
     def behind(self, unanswered: Iterable[WorkItem]) -> set[str]:
@@ -176,6 +178,10 @@ class Backlog:
                 free.append(one)
             meeting.add(touch)
         return free
+
+    def _forget_all_but(self, sync_ids: set[str]) -> None:
+        """A realm may be drained for hours."""
+        self._touches = {key: touch for key, touch in self._touches.items() if key in sync_ids}
 
     def _touch(self, item: WorkItem) -> Touch:
         found = self._touches.get(item.sync_id)

@@ -156,23 +156,35 @@ class Carrier:
         if not members or not answer.readable:
             await self._doubt(lease, load, "QuickBooks' answer is none to a batch.", answer)
             return True
+        silence = Answer(status=answer.status, intuit_tid=answer.intuit_tid, readable=False)
+        told = [(ready, members.get(bid, silence)) for bid, ready in load.members.items()]
         arrived: list[tuple[Ready, Outcome]] = []
         others: list[tuple[Ready, Answer]] = []
-        for bid, ready in load.members.items():
-            own = members.get(bid)
-            if own is None:
-                own = Answer(status=answer.status, intuit_tid=answer.intuit_tid, readable=False)
+        for ready, own in told:
             success = self._success(lease, ready, own)
             if success is None:
                 others.append((ready, own))
             else:
                 arrived.append((ready, success))
-        if arrived:
-            await self._settler.settle_all(lease, arrived, answer)
+        if arrived and not await self._settled_together(lease, arrived, answer):
+            others = told
         going = True
         for ready, own in others:
             going = await self._understand_member(lease, ready, own) and going
         return going
+
+    async def _settled_together(
+        self, lease: Lease, arrived: list[tuple[Ready, Outcome]], answer: Answer
+    ) -> bool:
+        """Whether they could be recorded in one transaction; one that cannot must harm no other."""
+        try:
+            await self._settler.settle_all(lease, arrived, answer)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.exception("members_not_settled_together", tenant=lease.tenant, syncs=len(arrived))
+            return False
+        return True
 
     def _success(self, lease: Lease, ready: Ready, answer: Answer) -> Succeeded | None:
         try:

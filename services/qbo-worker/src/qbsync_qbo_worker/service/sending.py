@@ -3,9 +3,11 @@
 Who calls learns one of three things: an answer came, nothing went out, or it is unknown (``httpx.HTTPError``).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from time import monotonic
+from weakref import WeakValueDictionary
 
 import httpx
 import structlog
@@ -13,7 +15,7 @@ import structlog
 from qbsync_qbo_worker import metrics
 from qbsync_qbo_worker.oauth import IntuitUnavailableError
 from qbsync_qbo_worker.postgres import calls as store
-from qbsync_qbo_worker.quickbooks import Answer, Call, QuickBooksClient
+from qbsync_qbo_worker.quickbooks import Answer, Call, Fault, QuickBooksClient
 from qbsync_qbo_worker.quickbooks.outcomes import THROTTLE_PAUSE, retry_class
 from qbsync_qbo_worker.service.rates import Rates, RealmRestsError
 from qbsync_qbo_worker.service.tokens import Access, Tokens
@@ -23,10 +25,19 @@ from qbsync_shared.postgres import Database
 
 log = structlog.get_logger()
 
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)
 
 TROUBLE_PAUSE = timedelta(minutes=5)
 """How long a realm rests after QuickBooks refused the connection itself; then it is tried again."""
+
+UNREACHABLE_PAUSE = timedelta(seconds=10)
+"""How long a realm rests after nothing could be sent: what waits is not tried record by record meanwhile."""
+
+AT_ONCE = 10
+"""Calls of one company under way at once, whoever makes them (qbo-api, limits)."""
+
+_SHUT = (RetryClass.THROTTLED, RetryClass.CONNECTION, RetryClass.REAUTHORISE)
+"""What a fault says of the whole connection."""
 
 Before = Callable[[], Awaitable[None]]
 
@@ -50,6 +61,7 @@ class Sender:
         self._tokens = tokens
         self._rates = rates
         self._clock = clock
+        self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def send(self, tenant: str, call: Call, *, before: Before | None = None) -> Answer:
         """Make a call when its turn comes; with a refused access token once more, which is safe because the first try was
@@ -63,11 +75,13 @@ class Sender:
             NotSentError: nothing went out; RestsError while the realm rests.
             httpx.HTTPError: no whole answer came; whether QuickBooks applied the call is unknown.
         """
-        access = await self._access(tenant)
-        answer = await self._once(tenant, access, call, before)
-        if _class(answer) is RetryClass.REAUTHORISE:
-            access = await self._access(tenant, refused=access)
+        room = self._rooms.setdefault(tenant, asyncio.Semaphore(AT_ONCE))
+        async with room:
+            access = await self._access(tenant)
             answer = await self._once(tenant, access, call, before)
+            if _class(answer) is RetryClass.REAUTHORISE:
+                access = await self._access(tenant, refused=access)
+                answer = await self._once(tenant, access, call, before)
         await self._take_note(tenant, access, answer)
         return answer
 
@@ -76,6 +90,7 @@ class Sender:
             return await self._tokens.access(tenant, refused=refused)
         except IntuitUnavailableError as error:
             log.warning("intuit_unavailable", tenant=tenant, error=str(error))
+            await self._rest(tenant, UNREACHABLE_PAUSE)
             raise NotSentError("Intuit's authorisation server did not answer; nothing was sent.") from error
 
     async def _once(self, tenant: str, access: Access, call: Call, before: Before | None) -> Answer:
@@ -90,8 +105,12 @@ class Sender:
         try:
             answer = await self._client.send(access.realm, access.token, call)
             status = str(answer.status)
+        except httpx.PoolTimeout as error:
+            status = "unreachable"
+            raise RestsError("Too many calls are under way; nothing was sent.") from error
         except NEVER_SENT as error:
             status = "unreachable"
+            await self._rest(tenant, UNREACHABLE_PAUSE)
             raise NotSentError("QuickBooks could not be reached; nothing was sent.") from error
         finally:
             metrics.REQUESTS.labels(call.operation, status).inc()
@@ -100,14 +119,14 @@ class Sender:
 
     async def _take_note(self, tenant: str, access: Access, answer: Answer) -> None:
         """What an answer tells of the connection as a whole: throttled, refused, or well again."""
-        kind = _class(answer)
+        fault = _said_of_all(answer)
+        kind = retry_class(fault) if fault else None
         if kind is RetryClass.THROTTLED:
             metrics.THROTTLED.labels("remote").inc()
             pause = timedelta(seconds=answer.retry_after) if answer.retry_after else THROTTLE_PAUSE
             await self._rates.throttled(tenant, pause)
-        elif kind in (RetryClass.CONNECTION, RetryClass.REAUTHORISE):
-            assert answer.fault is not None
-            await self._tokens.trouble(tenant, code=answer.fault.code, message=answer.fault.text)
+        elif fault is not None:
+            await self._tokens.trouble(tenant, code=fault.code, message=fault.text)
             await self._rest(tenant, TROUBLE_PAUSE)
         elif access.troubled and answer.status < 500:
             await self._tokens.well(tenant)
@@ -115,6 +134,12 @@ class Sender:
     async def _rest(self, tenant: str, pause: timedelta) -> None:
         async with self._database.tenant(tenant) as connection:
             await store.rest_realm(connection, tenant, until=self._clock.now() + pause)
+
+
+def _said_of_all(answer: Answer) -> Fault | None:
+    """A fault that shuts the whole company, also where only a member of a batch got it."""
+    told = [answer, *answer.members().values()]
+    return next((one.fault for one in told if one.fault and retry_class(one.fault) in _SHUT), None)
 
 
 def _class(answer: Answer) -> RetryClass | None:

@@ -19,6 +19,7 @@ from qbsync_qbo_worker.service import requests
 from qbsync_qbo_worker.service.doubts import Doubts
 from qbsync_qbo_worker.service.requests import Ready
 from qbsync_qbo_worker.service.sending import NotSentError, Sender
+from qbsync_qbo_worker.service.tokens import NotConnectedError
 from qbsync_shared.catalogue import RetryClass
 from qbsync_shared.clock import Clock
 from qbsync_shared.connector import LinkKeeper, Seen, Settled, WorkItem, WorkQueue, backoff, judge_import
@@ -35,7 +36,7 @@ SAYS_NOTHING = CLOSED | {RetryClass.TRANSIENT, RetryClass.NOT_PROCESSED}
 """Faults that refuse this sending unread: they say nothing about what became of an earlier one."""
 
 SAME_FAULTS = 4
-"""After so many sendings under one id a fault that QuickBooks repeats is believed, if a look finds nothing."""
+"""After so many earlier sendings under one id a fault that QuickBooks repeats is believed, if a look finds nothing."""
 
 LONGEST_PAUSE = timedelta(minutes=10)
 
@@ -155,7 +156,7 @@ class Settler:
         assert fault is not None
         try:
             reading = await self._sender.send(lease.tenant, requests.re_read(item))
-        except (httpx.HTTPError, NotSentError):
+        except (httpx.HTTPError, NotSentError, NotConnectedError):
             reading = None
         record = reading.entity(MAPPERS[item.kind].resource) if reading else {}
         if not record:
