@@ -159,7 +159,12 @@ def _by_status(status: int, text: str) -> Fault | None:
         return None
     if status == 429:
         return Fault(code="003001", message="ThrottleExceeded", type="SERVICE", status=status)
-    return Fault(code=f"HTTP {status}", status=status, message=f"QuickBooks answered with HTTP {status}.", detail=text[:200])
+    return Fault(
+        code=f"HTTP {status}",
+        status=status,
+        message=f"QuickBooks answered with HTTP {status}.",
+        detail=text[:200],
+    )
 
 
 def _unreadable(status: int) -> Fault:
