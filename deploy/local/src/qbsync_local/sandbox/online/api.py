@@ -15,6 +15,7 @@ from qbsync_local.sandbox.online.books import Books
 from qbsync_local.sandbox.online.connections import cut
 from qbsync_local.sandbox.online.faults import Fault
 from qbsync_local.sandbox.online.jsonio import dumps
+from qbsync_local.sandbox.online.limits import Gate
 from qbsync_local.sandbox.online.service import Answer, Request, answer
 from qbsync_local.sandbox.online.store import Store
 from qbsync_local.sandbox.online.tokens import Tokens
@@ -29,7 +30,7 @@ _REFUSALS = {
 }
 
 
-def api_routes(store: Store, tokens: Tokens, traffic: Traffic) -> APIRouter:
+def api_routes(store: Store, tokens: Tokens, traffic: Traffic, gate: Gate) -> APIRouter:
     """`/v3/company/{realm}/...`, every method and path, as one route: what does not exist has its own fault."""
     router = APIRouter()
     door = FrontDoor(store, tokens, traffic)
@@ -46,9 +47,12 @@ def api_routes(store: Store, tokens: Tokens, traffic: Traffic) -> APIRouter:
             url=str(http.url.replace(query="")),
         )
         call = door.call(request)
-        trouble = traffic.strike(call)
-        response = door.respond(request, http.headers.get("authorization", ""), call, trouble)
-        return await deliver(http, traffic, call, trouble, response)
+        if not gate.lets_in(realm, batch=call.operation == "batch"):
+            return await deliver(http, traffic, call, None, door.throttled(call))
+        with gate.inside(realm):
+            trouble = traffic.strike(call)
+            response = door.respond(request, http.headers.get("authorization", ""), call, trouble)
+            return await deliver(http, traffic, call, trouble, response)
 
     return router
 
@@ -114,6 +118,12 @@ class FrontDoor:
             return self._server_error(call)
         return _json(result)
 
+    def throttled(self, call: Call, retry_after: int | None = None) -> Response:
+        """The answer to a call too many; nothing is done."""
+        call.code = "3001"
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        return Response(faults.throttle_xml(self._stamp()), 429, headers, "application/xml")
+
     def _before(self, call: Call, trouble: Trouble | None) -> Response | None:
         """The answer of a trouble that strikes before anything is done."""
         if trouble is None:
@@ -122,9 +132,7 @@ class FrontDoor:
             case "lose_request" | "error_before":
                 return self._server_error(call)
             case "throttle":
-                call.code = "3001"
-                headers = {} if trouble.retry_after is None else {"Retry-After": str(trouble.retry_after)}
-                return Response(faults.throttle_xml(self._stamp()), 429, headers, "application/xml")
+                return self.throttled(call, trouble.retry_after)
             case "expire_token":
                 return self._refused(call, "3200", 401)
             case "fault":

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from qbsync_local.sandbox.online.api import api_routes
 from qbsync_local.sandbox.online.control import control_routes
+from qbsync_local.sandbox.online.limits import Gate
 from qbsync_local.sandbox.online.oauth import oauth_routes
 from qbsync_local.sandbox.online.pages import page_routes
 from qbsync_local.sandbox.online.settings import OnlineSettings
@@ -21,7 +22,7 @@ from qbsync_shared.clock import Clock, SystemClock
 def build(settings: OnlineSettings, *, clock: Clock | None = None) -> FastAPI:
     """The application with its store open. All handlers run on one event loop, so the books need no locks."""
     store = Store(settings.database, clock or SystemClock())
-    tokens, traffic = Tokens(store), Traffic(store)
+    tokens, traffic, gate = Tokens(store), Traffic(store), Gate(store)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -41,8 +42,8 @@ def build(settings: OnlineSettings, *, clock: Clock | None = None) -> FastAPI:
     async def live() -> dict[str, str]:
         return {"status": "ok"}
 
-    app.include_router(control_routes(store, tokens, traffic))
+    app.include_router(control_routes(store, tokens, traffic, gate))
     app.include_router(oauth_routes(store, tokens, traffic, settings))
-    app.include_router(api_routes(store, tokens, traffic))
+    app.include_router(api_routes(store, tokens, traffic, gate))
     app.include_router(page_routes(store))
     return app

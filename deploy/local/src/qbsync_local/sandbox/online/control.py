@@ -12,6 +12,7 @@ from qbsync_local.sandbox.online.byhand import Edit, edit
 from qbsync_local.sandbox.online.companies import NewCompany, open_company
 from qbsync_local.sandbox.online.faults import Fault
 from qbsync_local.sandbox.online.jsonio import Json, dumps
+from qbsync_local.sandbox.online.limits import CallLimits, Gate
 from qbsync_local.sandbox.online.schema import EntityType, schema
 from qbsync_local.sandbox.online.store import Store
 from qbsync_local.sandbox.online.tokens import TokenPolicy, Tokens
@@ -38,12 +39,26 @@ class JournalFilter(BaseModel):
     request_id: str | None = None
 
 
-def control_routes(store: Store, tokens: Tokens, traffic: Traffic) -> APIRouter:
+def control_routes(store: Store, tokens: Tokens, traffic: Traffic, gate: Gate) -> APIRouter:
     """Everything under /control."""
     router = APIRouter(prefix="/control")
     _company_routes(router, store, tokens)
     _record_routes(router, store)
     _traffic_routes(router, store, tokens, traffic)
+    _limit_routes(router, gate)
+
+    @router.post("/reset")
+    async def reset() -> Response:
+        """Forget every company, token, trouble and call, and every limit."""
+        with store.transaction():
+            for company in store.companies():
+                store.remove_company(company.realm)
+            traffic.clear_troubles()
+            traffic.clear_journal()
+            tokens.set_policy(TokenPolicy())
+            gate.set_limits(CallLimits())
+        return _json({"companies": 0})
+
     return router
 
 
@@ -138,16 +153,16 @@ def _traffic_routes(router: APIRouter, store: Store, tokens: Tokens, traffic: Tr
         tokens.set_policy(wanted)
         return wanted
 
-    @router.post("/reset")
-    async def reset() -> Response:
-        """Forget every company, token, trouble and call."""
-        with store.transaction():
-            for company in store.companies():
-                store.remove_company(company.realm)
-            traffic.clear_troubles()
-            traffic.clear_journal()
-            tokens.set_policy(TokenPolicy())
-        return _json({"companies": 0})
+
+def _limit_routes(router: APIRouter, gate: Gate) -> None:
+    @router.get("/limits")
+    async def limits() -> CallLimits:
+        return gate.limits
+
+    @router.post("/limits")
+    async def set_limits(wanted: CallLimits) -> CallLimits:
+        gate.set_limits(wanted)
+        return wanted
 
 
 def _books(store: Store, realm: str) -> Books:

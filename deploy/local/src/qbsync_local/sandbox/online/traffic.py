@@ -1,6 +1,8 @@
 """What happens around a call: injected troubles, replayed answers, and the journal of calls."""
 
 import hashlib
+import random
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
@@ -26,13 +28,14 @@ Effect = Literal[
 class Trouble(BaseModel):
     """An injected trouble for the next `times` calls that match; what is None matches everything.
 
-    operation is create, update, delete, void, read, query, batch, cdc, token or revoke.
+    `share` is how many of the calls that match it strikes, by chance: 0.1 is every tenth. operation is create, update, delete, void, read, query, batch, cdc, token or revoke.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     effect: Effect
     times: int = Field(1, ge=1)
+    share: float = Field(1.0, gt=0, le=1)
     realm: str | None = None
     entity: str | None = None
     operation: str | None = None
@@ -65,8 +68,9 @@ class Call:
 class Traffic:
     """Troubles, replies and journal, kept in the store so that they survive a kill."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, chance: Callable[[], float] = random.random) -> None:
         self._store = store
+        self._chance = chance
 
     # Troubles
 
@@ -90,19 +94,22 @@ class Traffic:
         self._store.connection.execute("delete from faults")
 
     def strike(self, call: Call) -> Trouble | None:
-        """The oldest trouble that matches this call, counted down; None if there is none."""
+        """The oldest trouble that matches this call and strikes it, counted down; None if there is none."""
         rows = self._store.connection.execute(
             "select id, remaining, match, details from faults order by id"
         ).fetchall()
         for number, remaining, match, details in rows:
             if all(wanted in (None, getattr(call, name)) for name, wanted in loads(match).items()):
+                trouble = Trouble.model_validate_json(details)
+                if trouble.share < 1 and self._chance() >= trouble.share:
+                    continue
                 if remaining > 1:
                     self._store.connection.execute(
                         "update faults set remaining = remaining - 1 where id = ?", (number,)
                     )
                 else:
                     self._store.connection.execute("delete from faults where id = ?", (number,))
-                return Trouble.model_validate_json(details)
+                return trouble
         return None
 
     # Replies by requestid
