@@ -6,7 +6,7 @@ from tests.gateway.desktop import Desktop
 
 async def test_every_consumer_has_its_own_name_in_the_agreed_form(desktop: Desktop) -> None:
     gateway = desktop.gateway
-    listened = subscriptions(gateway.queue, gateway.keeper, gateway.connectors)
+    listened = subscriptions(gateway.queue, gateway.keeper, gateway.finding, gateway.connectors)
     names = [one.durable for one in listened]
     assert len(set(names)) == len(names)
     for one in listened:

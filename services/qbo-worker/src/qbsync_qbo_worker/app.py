@@ -14,6 +14,7 @@ from qbsync_qbo_worker.quickbooks import QuickBooksClient
 from qbsync_qbo_worker.service.connecting import Connecting
 from qbsync_qbo_worker.service.doubts import Doubts
 from qbsync_qbo_worker.service.drain import Drain
+from qbsync_qbo_worker.service.looking import Finder
 from qbsync_qbo_worker.service.loops import Loops
 from qbsync_qbo_worker.service.rates import Rates
 from qbsync_qbo_worker.service.reading import Reader
@@ -24,7 +25,7 @@ from qbsync_qbo_worker.settings import WorkerSettings
 from qbsync_qbo_worker.web.actions import action_routes
 from qbsync_qbo_worker.web.pages import Site, page_routes
 from qbsync_shared.clock import Clock, SystemClock
-from qbsync_shared.connector import LinkKeeper, WorkQueue
+from qbsync_shared.connector import LinkKeeper, LookUps, WorkQueue
 from qbsync_shared.encryption import Keyring
 from qbsync_shared.ids import MakeId, uuid7_maker
 from qbsync_shared.kinds import Edition
@@ -77,33 +78,27 @@ def assemble(
     )
     rates = Rates(database=database, clock=clock)
     sender = Sender(database=database, client=client, tokens=tokens, rates=rates, clock=clock)
-    drain = make_drain(
-        settings, database, queue=queue, links=links, sender=sender, clock=clock, make_id=make_id
-    )
     reader = Reader(database=database, links=links, sender=sender, clock=clock, make_id=make_id)
+    look_ups = LookUps(Edition.ONLINE, clock=clock, make_id=make_id)
+    finder = Finder(database=database, look_ups=look_ups, links=links, sender=sender, clock=clock)
     loops = Loops(
         database=database,
-        drain=drain,
+        drain=make_drain(
+            settings, database, queue=queue, links=links, sender=sender, clock=clock, make_id=make_id
+        ),
         reader=reader,
         links=links,
         clock=clock,
         read_interval=settings.read_interval_seconds,
     )
-    pages = Pages(
-        "qbo-worker",
-        settings,
-        extra_templates="qbsync_qbo_worker.web",
-        clock=clock,
-        app_name=settings.app_name,
-        sign_in_url=settings.sign_in_url,
-    )
+    pages = make_pages(settings, clock)
     site = Site(pages, database, connecting)
     app = create_service(
         name="qbo-worker",
         settings=settings,
         database=database,
-        subscriptions=subscriptions(queue, links),
-        loops=loops.all(),
+        subscriptions=subscriptions(queue, links, look_ups),
+        loops=[*loops.all(), finder.listen, finder.run],
         routers=[
             api_routes(database=database, connecting=connecting, on_connected=loops.read_now, pages=pages),
             page_routes(site),
@@ -112,6 +107,18 @@ def assemble(
     )
     install(app, settings=settings, pages=pages, form_targets=authorisation_origins(settings))
     return app
+
+
+def make_pages(settings: WorkerSettings, clock: Clock) -> Pages:
+    """The renderer of the worker's templates."""
+    return Pages(
+        "qbo-worker",
+        settings,
+        extra_templates="qbsync_qbo_worker.web",
+        clock=clock,
+        app_name=settings.app_name,
+        sign_in_url=settings.sign_in_url,
+    )
 
 
 def make_drain(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from qbsync_qbo_worker.postgres.calls import QUERIES
-from qbsync_shared.connector import LinkKeeper, WorkQueue, tenants
+from qbsync_shared.connector import LinkKeeper, LookUps, WorkQueue, tenants
 from qbsync_shared.kinds import Edition
 from qbsync_shared.messages import (
     BadgeChanged,
@@ -40,7 +40,7 @@ async def tenant_configured(connection: Connection, message: TenantConfigured) -
         await tenants.configured(connection, message)
 
 
-def subscriptions(queue: WorkQueue, links: LinkKeeper) -> list[Subscription[Any]]:
+def subscriptions(queue: WorkQueue, links: LinkKeeper, look_ups: LookUps) -> list[Subscription[Any]]:
     """Every durable consumer and its handler."""
 
     def listen(stream: str, channel: str, message: type[Message], handle: Any) -> Subscription[Any]:
@@ -62,7 +62,7 @@ def subscriptions(queue: WorkQueue, links: LinkKeeper) -> list[Subscription[Any]
         listen(COMMANDS, "online", ClearId, links.clear_id),
         listen(COMMANDS, "online", Cancel, links.cancel),
         listen(COMMANDS, "online", Link, links.link),
-        listen(COMMANDS, "online", LookUp, links.look_up),
+        listen(COMMANDS, "online", LookUp, look_ups.ask),
         listen(COMMANDS, "online", Pause, links.pause),
         listen(COMMANDS, "online", Resume, links.resume),
     ]

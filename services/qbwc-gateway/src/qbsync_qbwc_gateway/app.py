@@ -17,6 +17,7 @@ from qbsync_qbwc_gateway.session.announcing import Announcing
 from qbsync_qbwc_gateway.session.comparing import Comparing
 from qbsync_qbwc_gateway.session.identifying import Identifying
 from qbsync_qbwc_gateway.session.looking import Looking
+from qbsync_qbwc_gateway.session.lookups import Finding
 from qbsync_qbwc_gateway.session.passwords import Passwords
 from qbsync_qbwc_gateway.session.reading import Reading
 from qbsync_qbwc_gateway.session.running import Running
@@ -28,7 +29,7 @@ from qbsync_qbwc_gateway.web.actions import routes as action_routes
 from qbsync_qbwc_gateway.web.pages import Site
 from qbsync_qbwc_gateway.web.pages import routes as page_routes
 from qbsync_shared.clock import Clock, SystemClock
-from qbsync_shared.connector import LinkKeeper, WorkQueue
+from qbsync_shared.connector import LinkKeeper, LookUps, WorkQueue
 from qbsync_shared.ids import MakeId, uuid7_maker
 from qbsync_shared.kinds import Edition
 from qbsync_shared.loops import Loop
@@ -47,6 +48,7 @@ class Gateway:
 
     queue: WorkQueue
     keeper: LinkKeeper
+    finding: Finding
     connector: WebConnector
     connectors: Connectors
     reconciling: Reconciling
@@ -74,10 +76,12 @@ def assemble(
     comparing = Comparing(queue, sending, announcing, clock=clock)
     identifying = Identifying(comparing, announcing, owner_id=settings.owner_id, clock=clock)
     reading = Reading(keeper, clock=clock)
+    finding = Finding(LookUps(Edition.DESKTOP, clock=clock, make_id=make_id), keeper)
     running = Running(
         queue=queue,
         identifying=identifying,
         reading=reading,
+        finding=finding,
         sending=sending,
         comparing=comparing,
         announcing=announcing,
@@ -88,6 +92,7 @@ def assemble(
     return Gateway(
         queue=queue,
         keeper=keeper,
+        finding=finding,
         connector=WebConnector(
             database, running, announcing, passwords, rules=rules, clock=clock, make_id=make_id
         ),
@@ -166,7 +171,7 @@ def build(settings: GatewaySettings) -> FastAPI:
         name=SERVICE,
         settings=settings,
         database=database,
-        subscriptions=subscriptions(gateway.queue, gateway.keeper, gateway.connectors),
+        subscriptions=subscriptions(gateway.queue, gateway.keeper, gateway.finding, gateway.connectors),
         loops=make_loops(settings, database, gateway, clock),
         routers=make_routers(settings, database, gateway, pages),
     )

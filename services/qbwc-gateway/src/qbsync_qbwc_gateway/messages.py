@@ -5,6 +5,7 @@ from typing import Any
 
 from qbsync_qbwc_gateway.postgres import repository as store
 from qbsync_qbwc_gateway.service import Connectors
+from qbsync_qbwc_gateway.session.lookups import Finding
 from qbsync_shared import messages as said
 from qbsync_shared.connector import LinkKeeper, WorkQueue, tenants
 from qbsync_shared.kinds import Edition
@@ -20,14 +21,16 @@ _DESKTOP = Edition.DESKTOP.value
 Handle = Callable[[Connection, Any], Awaitable[None]]
 
 
-def subscriptions(queue: WorkQueue, keeper: LinkKeeper, connectors: Connectors) -> list[Subscription[Any]]:
+def subscriptions(
+    queue: WorkQueue, keeper: LinkKeeper, finding: Finding, connectors: Connectors
+) -> list[Subscription[Any]]:
     """All of them. Work is only taken in here; it is done when the Web Connector comes."""
     return [
         _from(EVENTS, _DESKTOP, said.SyncApproved, queue.accept),
         _from(COMMANDS, _DESKTOP, said.ClearId, keeper.clear_id),
         _from(COMMANDS, _DESKTOP, said.Cancel, keeper.cancel),
         _from(COMMANDS, _DESKTOP, said.Link, keeper.link),
-        _from(COMMANDS, _DESKTOP, said.LookUp, keeper.look_up),
+        _from(COMMANDS, _DESKTOP, said.LookUp, finding.ask),
         _from(COMMANDS, _DESKTOP, said.Pause, connectors.pause),
         _from(COMMANDS, _DESKTOP, said.Resume, connectors.resume),
         _from(EVENTS, "app", said.EntityApplied, keeper.applied),

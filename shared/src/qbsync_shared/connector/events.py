@@ -100,7 +100,15 @@ class Announcer:
         """It will not go."""
         return SyncCancelled(**self._sync(item, at), superseded_by=superseded_by, by=by)
 
-    def link_created(self, link: LinkRow, at: datetime) -> LinkCreated:
+    def link_created(
+        self,
+        link: LinkRow,
+        at: datetime,
+        *,
+        by: str | None = None,
+        why: str = "",
+        command_id: str | None = None,
+    ) -> LinkCreated:
         """A link was made or moved on."""
         return LinkCreated(
             **self.stamp(link.tenant, at),
@@ -111,6 +119,9 @@ class Announcer:
             sync_id=link.sync_id,
             sent=link.sent,
             returned=link.returned,
+            by=by,
+            why=why,
+            command_id=command_id,
         )
 
     def link_cleared(

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from qbsync_shared.clock import Clock
 from qbsync_shared.connector import repository as store
-from qbsync_shared.connector.domain import LinkRow, Seen, WorkItem, without_quickbooks_ids
+from qbsync_shared.connector.domain import Json, LinkRow, Seen, WorkItem, without_quickbooks_ids
 from qbsync_shared.connector.events import Announcer
+from qbsync_shared.connector.linking import DOUBT, Linking, namesake, under_way
 from qbsync_shared.connector.observing import observe
 from qbsync_shared.connector.references import name_app_ids
 from qbsync_shared.diff import changed_fields
@@ -23,8 +24,6 @@ from qbsync_shared.messages import (
     EntityApplied,
     EntityRejected,
     Link,
-    LookUp,
-    LookUpAnswered,
     Message,
     Pause,
     QuickBooksEntityChanged,
@@ -32,6 +31,7 @@ from qbsync_shared.messages import (
 )
 from qbsync_shared.messages.base import stamp
 from qbsync_shared.messaging import publish, publish_many
+from qbsync_shared.outcomes import Failed
 from qbsync_shared.postgres import Connection
 from qbsync_shared.states import SyncState
 
@@ -49,26 +49,28 @@ class LinkKeeper:
         self._clock = clock
         self._make_id = make_id
         self._say = Announcer(edition, make_id)
+        self._linking = Linking(self._say)
 
     async def clear_id(self, connection: Connection, command: ClearId) -> None:
-        """Drop a link; refused while a sync of the entity is in flight or in doubt."""
+        """Drop a link; refused while a sync of the entity is in flight or in doubt, or where it would make a double."""
         key = EntityKey(command.kind, command.app_id)
         await store.lock(connection, command.tenant)
-        rows = await connection.fetch(
-            store.QUERIES["entity_items"], command.tenant, key.kind.value, key.app_id
-        )
-        items = [store.work_item(row) for row in rows]
+        items = await under_way(connection, command.tenant, key)
         if any(item.state is SyncState.IN_FLIGHT for item in items):
-            why = (
-                "A sync of this record is under way; its outcome must be known first. Try again in a moment."
-            )
-            await self._refuse(connection, command, "QS-IN-DOUBT", why, command.sync_id)
+            await self._refuse(connection, command, DOUBT, command.sync_id)
             return
-        link = await store.drop_link(connection, command.tenant, key)
+        link = await store.get_link(connection, command.tenant, key)
         if link is None:
             why = "It has no link to a record of QuickBooks, so there is no ID to clear."
-            await self._refuse(connection, command, "QS-LINK-MISSING", why, command.sync_id)
+            await self._refuse(
+                connection, command, Failed(code="QS-LINK-MISSING", message=why), command.sync_id
+            )
             return
+        double = None if command.sure else await namesake(connection, command, link)
+        if double is not None:
+            await self._refuse(connection, command, _would_double(command.kind, double), command.sync_id)
+            return
+        await store.drop_link(connection, command.tenant, key)
         now = self._clock.now()
         version = await store.next_version(connection)
         await publish(
@@ -82,40 +84,13 @@ class LinkKeeper:
 
     async def link(self, connection: Connection, command: Link) -> None:
         """Link a record of the app to one that QuickBooks was seen to hold."""
-        key = EntityKey(command.kind, command.app_id)
         await store.lock(connection, command.tenant)
-        seen = await store.get_seen(connection, command.tenant, command.kind, command.quickbooks_id)
-        taken = await store.get_link_by_quickbooks(
-            connection, command.tenant, command.kind, command.quickbooks_id
-        )
-        mine = await store.get_link(connection, command.tenant, key)
-        if seen is None or seen.deleted or seen.entity is None:
-            why = "QuickBooks does not hold that record, as far as qbsync has read."
-            await self._refuse(connection, command, "QS-LINK-MISSING", why)
+        refused = await self._linking.link(connection, command, self._clock.now())
+        if refused is not None:
+            await self._refuse(connection, command, refused, command.sync_id)
             return
-        if (taken and taken.app_id != command.app_id) or (
-            mine and mine.quickbooks_id != command.quickbooks_id
-        ):
-            why = "One of the two is linked to another record already. Clear that ID first."
-            await self._refuse(connection, command, "QS-LINK-EXISTS", why)
-            return
-        link = await store.put_link(
-            connection,
-            LinkRow(
-                tenant=command.tenant,
-                kind=command.kind,
-                app_id=command.app_id,
-                quickbooks_id=command.quickbooks_id,
-                version=0,
-                token=seen.token,
-                sent=mine.sent if mine else {},
-                returned=seen.entity,
-            ),
-        )
-        now = self._clock.now()
-        await publish(connection, self._say.link_created(link, now), caused_by=command.id)
-        await store.release(connection, key, tenant=command.tenant, at=now)
-        await self._audit(connection, command, key)
+        key = EntityKey(command.kind, command.app_id)
+        await self._audit(connection, command, key, quickbooks_id=command.quickbooks_id)
 
     async def cancel(self, connection: Connection, command: Cancel) -> None:
         """Cancel a sync of which certainly nothing was applied."""
@@ -123,7 +98,7 @@ class LinkKeeper:
         item = await store.get(connection, command.tenant, command.sync_id)
         if item is None or item.state not in (SyncState.PENDING, SyncState.WAITING):
             why = "It is under way or finished already, so it cannot be cancelled."
-            await self._refuse(connection, command, "QS-IN-DOUBT", why, command.sync_id)
+            await self._refuse(connection, command, Failed(code="QS-IN-DOUBT", message=why), command.sync_id)
             return
         now = self._clock.now()
         done = await store.finish(
@@ -131,24 +106,6 @@ class LinkKeeper:
         )
         await publish(connection, self._say.cancelled(done, now, by=command.by), caused_by=command.id)
         await self._audit(connection, command, item.key)
-
-    async def look_up(self, connection: Connection, command: LookUp) -> None:
-        """Answer what QuickBooks was last seen to hold under a name or number."""
-        rows = await connection.fetch(
-            store.QUERIES["find_seen"], command.tenant, command.kind.value, command.text
-        )
-        found = tuple({"quickbooks_id": row["quickbooks_id"], "entity": row["entity"]} for row in rows)
-        await publish(
-            connection,
-            LookUpAnswered(
-                **self._say.stamp(command.tenant, self._clock.now()),
-                command_id=command.id,
-                kind=command.kind,
-                text=command.text,
-                found=found,
-            ),
-            caused_by=command.id,
-        )
 
     async def pause(self, connection: Connection, command: Pause) -> None:
         """Send nothing more of a kind, or nothing at all."""
@@ -337,7 +294,7 @@ class LinkKeeper:
         return tuple(field for field in item.fields if field in moved)
 
     async def _refuse(
-        self, connection: Connection, command: Message, code: str, why: str, sync_id: str | None = None
+        self, connection: Connection, command: Message, refused: Failed, sync_id: str | None = None
     ) -> None:
         await publish(
             connection,
@@ -346,14 +303,16 @@ class LinkKeeper:
                 speaker=Channel(self.edition.value),
                 command_id=command.id,
                 command=command.verb,
-                code=code,
-                message=why,
+                code=refused.code,
+                message=refused.message,
                 sync_id=sync_id,
             ),
             caused_by=command.id,
         )
 
-    async def _audit(self, connection: Connection, command: _Command, key: EntityKey | None = None) -> None:
+    async def _audit(
+        self, connection: Connection, command: _Command, key: EntityKey | None = None, **details: str
+    ) -> None:
         await publish(
             connection,
             AuditRecorded(
@@ -364,6 +323,17 @@ class LinkKeeper:
                 subject_kind=key.kind if key else None,
                 app_id=key.app_id if key else None,
                 why=command.why,
+                details=details,
             ),
             caused_by=command.id,
         )
+
+
+def _would_double(kind: Kind, double: Json) -> Failed:
+    entity = double["entity"]
+    name = entity.get("name") or entity.get("number") or double["quickbooks_id"]
+    why = (
+        f"QuickBooks holds {kind.label} {name} (id {double['quickbooks_id']}), linked to nothing. Link to that one instead; "
+        "if it is another one, clear the ID and say that you looked."
+    )
+    return Failed(code="QS-LINK-INSTEAD", message=why)

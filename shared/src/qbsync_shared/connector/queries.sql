@@ -312,18 +312,58 @@ on conflict (tenant_id, kind, quickbooks_id) do update
    set version = excluded.version, token = excluded.token, entity = excluded.entity, deleted = excluded.deleted,
        seen_at = now()
 
--- name: find_seen
--- What QuickBooks holds under a name or number, not deleted.
-select * from seen_entity
- where tenant_id = $1 and kind = $2 and not deleted
-   and (lower(entity ->> 'name') = lower($3) or entity ->> 'number' = $3)
- order by quickbooks_id
+-- name: find_held
+-- What QuickBooks holds under a name or number in several kinds, or under an id; with the record of the app it belongs to.
+select s.*, l.app_id as linked_app_id
+  from (select * from seen_entity where tenant_id = $1 and name_key = lower($3) and kind = any($2::text[])
+        union
+        select * from seen_entity where tenant_id = $1 and number_key = $3 and kind = any($2::text[])
+        union
+        select * from seen_entity where tenant_id = $1 and quickbooks_id = $4 and kind = any($2::text[])) s
+  left join link l on l.tenant_id = $1 and l.quickbooks_id = s.quickbooks_id and l.kind = s.kind
+ where not s.deleted
+ order by s.kind <> $5, s.quickbooks_id
  limit 20
+
+-- name: kinds_of_seen
+-- Of which kinds records with this id were seen.
+select kind from seen_entity where tenant_id = $1 and quickbooks_id = $2 and not deleted order by kind
+
+-- name: put_look_up
+-- QuickBooks itself is to be asked.
+insert into look_up (tenant_id, command_id, kind, text, app_id, quickbooks_id, asked_at, available_at)
+values ($1, $2, $3, $4, $5, $6, $7, $7)
+on conflict do nothing
+
+-- name: tell_look_up
+-- Tell the loops of this service, at commit, that a look-up waits.
+select pg_notify('lookup_' || current_schema(), $1)
+
+-- name: open_look_ups
+-- Look-ups of a tenant that QuickBooks was not asked for yet.
+select * from look_up where tenant_id = $1 order by asked_at, command_id limit $2
+
+-- name: tenants_with_look_ups
+-- Tenants that have a look-up to be made now.
+select distinct tenant_id from look_up where available_at <= $1 limit $2
+
+-- name: take_look_ups
+-- Take what is due of a tenant; it is due again later, should nobody answer it.
+update look_up set available_at = $3, tries = tries + 1 where tenant_id = $1 and available_at <= $2
+returning *
+
+-- name: drop_look_up
+-- It is answered.
+delete from look_up where tenant_id = $1 and command_id = $2 returning command_id
+
+-- name: erase_look_ups
+-- Forget a tenant: its look-ups.
+delete from look_up where tenant_id = $1
 
 -- name: find_entry
 -- The id of an entry of one of QuickBooks' lists by its name or full name.
 select quickbooks_id from seen_entity
- where tenant_id = $1 and kind = $2 and not deleted and lower(entity ->> 'name') = lower($3)
+ where tenant_id = $1 and kind = $2 and not deleted and name_key = lower($3)
  order by quickbooks_id
  limit 1
 

@@ -26,6 +26,7 @@ from qbsync_shared.connector.domain import (
 )
 from qbsync_shared.connector.events import Announcer
 from qbsync_shared.connector.intake import Intake
+from qbsync_shared.connector.linking import known_link, under_way
 from qbsync_shared.connector.references import resolve, with_quickbooks_ids
 from qbsync_shared.connector.settlement import Settled, Settlement
 from qbsync_shared.entities import Entity, parse_entity
@@ -43,6 +44,9 @@ MARGIN = 50
 OVERFETCH = 4
 """How many candidates are looked at for each that is wanted: some wait for others."""
 
+AT_ONCE = "at-once"
+"""Who holds a link that is made while its approval is taken in."""
+
 UNTIL_RELEASED = timedelta(days=36_500)
 """What waits for another record is looked at again when that one arrives, not before."""
 
@@ -58,8 +62,24 @@ class WorkQueue:
         self._settlement = Settlement(self._say, clock)
 
     async def accept(self, connection: Connection, approved: SyncApproved) -> None:
-        """Take an approval; it may come twice and in any order."""
+        """Take an approval; it may come twice and in any order. A link of what was read is made at once."""
         await self._intake.accept(connection, approved)
+        if approved.operation is Operation.LINK:
+            await self._link_at_once(connection, approved)
+
+    async def _link_at_once(self, connection: Connection, approved: SyncApproved) -> None:
+        """Nothing is sent by a link, so it waits for no connector; unless something of its record is on its way."""
+        now = self._clock.now()
+        item = await store.get(connection, approved.tenant, approved.sync_id)
+        if item is None or item.key is None or item.state is not SyncState.PENDING or item.available_at > now:
+            return
+        if len(await under_way(connection, approved.tenant, item.key)) > 1:
+            return
+        outcome = await known_link(connection, item)
+        if outcome is not None:
+            started = await store.start(connection, item, AT_ONCE)
+            await publish(connection, self._say.started(started, now))
+            await self._settlement.settle(connection, started, outcome, holder=AT_ONCE)
 
     async def settle(
         self,
@@ -162,16 +182,26 @@ class WorkQueue:
             return None
         if not await self._references_ready(connection, item, now):
             return None
+        known = await self._known_outcome(connection, item, planned, link)
         if planned != Plan(operation=item.operation, fields=item.fields):
             await store.set_plan(connection, item, planned)
         started = await store.start(connection, item, holder)
         await publish(connection, self._say.started(started, now))
-        if link is not None and planned.changes_nothing and item.resync_of is None:
-            there = Succeeded(quickbooks_id=link.quickbooks_id, token=link.token, returned=link.returned)
-            await self._settlement.succeed(connection, started, there, now)
+        if known is not None:
+            await self._settlement.settle(connection, started, known, holder=holder)
             return None
         entity = await resolve(connection, item.tenant, parse_entity(item.data))
         return replace(started, operation=planned.operation, fields=planned.fields, entity=entity, link=link)
+
+    async def _known_outcome(
+        self, connection: Connection, item: WorkItem, planned: Plan, link: LinkRow | None
+    ) -> Outcome | None:
+        """What needs no QuickBooks: a link of what was read, and an update that QuickBooks already holds."""
+        if planned.operation is Operation.LINK:
+            return await known_link(connection, item)
+        if link is not None and planned.changes_nothing and item.resync_of is None:
+            return Succeeded(quickbooks_id=link.quickbooks_id, token=link.token, returned=link.returned)
+        return None
 
     async def _link_of(self, connection: Connection, item: WorkItem) -> LinkRow | None:
         if item.key is not None:
@@ -291,7 +321,7 @@ def _usual_plan(
     item: WorkItem, entity: Entity | None, link: LinkRow | None, links: Mapping[EntityKey, LinkRow]
 ) -> Plan | None:
     """What is done with an export whose references are all linked; None where it takes a second look."""
-    if item.direction is Direction.IMPORT or item.key is None:
+    if item.direction is Direction.IMPORT or item.key is None or item.operation is Operation.LINK:
         return None
     planned = plan(item, link)
     if isinstance(planned, Failed) or (link is not None and planned.changes_nothing):

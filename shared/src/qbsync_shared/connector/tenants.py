@@ -50,6 +50,7 @@ async def deleted(connection: Connection, message: TenantDeleted) -> None:
         "erase_binding",
         "erase_badge",
         "erase_pauses",
+        "erase_look_ups",
         "erase_lane",
         "erase_row",
     ):

@@ -1,6 +1,9 @@
 """What one service asks of another, each with who and why."""
 
+from enum import StrEnum
 from typing import Any
+
+from pydantic import AwareDatetime
 
 from qbsync_shared.ids import AppId
 from qbsync_shared.kinds import Edition, Kind
@@ -33,7 +36,11 @@ class _ToConnector(EditionMessage):
 
 
 class ClearId(_ToConnector):
-    """Drop the link of an entity."""
+    """Drop the link of an entity.
+
+    Refused where QuickBooks was seen to hold another record of that name or number that is linked to nothing, unless
+    ``sure`` says that somebody looked and it is another one.
+    """
 
     noun = "command"
     verb = "clear-id"
@@ -42,6 +49,7 @@ class ClearId(_ToConnector):
     app_id: AppId
     quickbooks_id: str | None = None
     sync_id: str | None = None
+    sure: bool = False
 
 
 class Cancel(_ToConnector):
@@ -54,7 +62,10 @@ class Cancel(_ToConnector):
 
 
 class Link(_ToConnector):
-    """Link a record of the app to one that QuickBooks has."""
+    """Link a record of the app to one that QuickBooks has.
+
+    ``instead_of`` is the record that it is linked to until now, where that link is to be given up for this one.
+    """
 
     noun = "command"
     verb = "link"
@@ -62,10 +73,12 @@ class Link(_ToConnector):
     kind: Kind
     app_id: AppId
     quickbooks_id: str
+    sync_id: str | None = None
+    instead_of: str | None = None
 
 
 class LookUp(_ToConnector):
-    """Ask what QuickBooks holds under a name or number."""
+    """Ask what QuickBooks holds under a name or number; ``quickbooks_id`` is a record that a fault named as the owner."""
 
     noun = "command"
     verb = "look-up"
@@ -73,6 +86,8 @@ class LookUp(_ToConnector):
     kind: Kind
     text: str
     app_id: AppId | None = None
+    quickbooks_id: str | None = None
+    sync_id: str | None = None
 
 
 class Pause(_ToConnector):
@@ -111,8 +126,21 @@ class CommandRefused(Message):
         return self.speaker
 
 
+class LookUpSource(StrEnum):
+    """Where an answer comes from."""
+
+    READ = "read"  # from what was read of QuickBooks before
+    QUICKBOOKS = "quickbooks"  # QuickBooks was asked for it
+
+
 class LookUpAnswered(EditionMessage):
-    """What QuickBooks holds under that name or number."""
+    """What QuickBooks holds under that name or number.
+
+    It comes at once from what was read before, as of ``as_of``; with ``pending`` a second one follows when QuickBooks
+    itself has been asked (Desktop: in the next run). ``message`` says why it could not be asked. Each of ``found`` has
+    ``quickbooks_id``, ``kind`` (kinds that share the list of names are looked through, too), ``entity``, and ``app_id``
+    where it is linked already.
+    """
 
     noun = "lookup"
     verb = "answered"
@@ -121,3 +149,7 @@ class LookUpAnswered(EditionMessage):
     kind: Kind
     text: str
     found: tuple[dict[str, Any], ...] = ()
+    source: LookUpSource = LookUpSource.READ
+    as_of: AwareDatetime | None = None
+    pending: bool = False
+    message: str = ""

@@ -47,7 +47,8 @@ class EntityImported(EditionMessage):
 class LinkCreated(EditionMessage):
     """An app id and a QuickBooks id belong together, or their common snapshot moved on.
 
-    ``sent`` is what the app's side looked like, ``returned`` what QuickBooks holds.
+    ``sent`` is what the app's side looked like, ``returned`` what QuickBooks holds. ``by``, ``why`` and ``command_id``
+    are there where a person linked them by a command.
     """
 
     noun = "link"
@@ -60,6 +61,9 @@ class LinkCreated(EditionMessage):
     sync_id: str | None = None
     sent: dict[str, Any] = Field(default_factory=dict)
     returned: dict[str, Any] = Field(default_factory=dict)
+    by: str | None = None
+    why: str = ""
+    command_id: str | None = None
 
 
 class LinkCleared(EditionMessage):

@@ -24,7 +24,8 @@ select c.*, t.plan, t.paused, t.edition, t.settings,
                 where m.tenant_id = c.tenant_id and m.state in ('stored', 'out', 'doubt')) as unfinished,
        exists (select 1 from work_item w
                 where w.tenant_id = c.tenant_id and w.state in ('pending', 'waiting') and w.available_at <= $2
-                  and not exists (select 1 from pause p where p.tenant_id = w.tenant_id and p.kind = w.kind)) as work
+                  and not exists (select 1 from pause p where p.tenant_id = w.tenant_id and p.kind = w.kind))
+       or exists (select 1 from look_up q where q.tenant_id = c.tenant_id) as work
   from connector c left join tenant t using (tenant_id)
  where c.username = $1
 

@@ -15,6 +15,7 @@ from qbsync_qbwc_gateway.session import batching
 from qbsync_qbwc_gateway.session.announcing import Announcing
 from qbsync_qbwc_gateway.session.comparing import Comparing
 from qbsync_qbwc_gateway.session.identifying import Identifying
+from qbsync_qbwc_gateway.session.lookups import Finding
 from qbsync_qbwc_gateway.session.model import Connector, MessageSet, Purpose, Session
 from qbsync_qbwc_gateway.session.reading import Reading, restart
 from qbsync_qbwc_gateway.session.sending import Sending
@@ -41,6 +42,7 @@ class Running:
         queue: WorkQueue,
         identifying: Identifying,
         reading: Reading,
+        finding: Finding,
         sending: Sending,
         comparing: Comparing,
         announcing: Announcing,
@@ -49,6 +51,7 @@ class Running:
         self._queue = queue
         self._identifying = identifying
         self._reading = reading
+        self._finding = finding
         self._sending = sending
         self._comparing = comparing
         self._announcing = announcing
@@ -96,6 +99,10 @@ class Running:
             if self._reading.left(session):
                 session.plan["request"] = {"read": True}
                 return self._reading.request(session, version)
+            looking = await self._finding.request(connection, session, version)
+            if looking is not None:
+                session.plan["request"] = {"look": True}
+                return looking
             await self._prepare(connection, session, connector)
         return await self._sending.hand_out(connection, session)
 
@@ -118,7 +125,10 @@ class Running:
         """
         request = session.plan.pop("request", {})
         sent = await store.get_set(connection, session.tenant, request["set"]) if "set" in request else None
-        if refusal[0].strip() and not response.strip():
+        refused = bool(refusal[0].strip() and not response.strip())
+        if refused and "look" in request and set_fate(normal_hresult(refusal[0])) is SetFate.SPLIT:
+            await self._finding.give_up(connection, session)
+        elif refused:
             again = bool(request.get("again"))
             await self._refused(connection, session, connector, sent=sent, refusal=refusal, again=again)
         else:
@@ -154,6 +164,8 @@ class Running:
             await self._reading.take(connection, session, responses)
             if not self._reading.left(session):
                 await connection.execute(store.QUERIES["set_read"], session.tenant, self._clock.now())
+        elif "look" in request:
+            await self._finding.take(connection, session, responses)
         elif "compare" in request:
             await self._comparing.take(connection, session, responses)
         elif "clear" in request:
@@ -223,6 +235,8 @@ class Running:
         """Percent of what this session has to do; the next sets are made now, so that 100 is never said too early."""
         if session.plan.get("company") != "ok" or "reads" not in session.plan or self._reading.left(session):
             return 1 if session.plan.get("company") not in ("wrong", "held") else -1
+        if await self._finding.is_due(connection, session):
+            return 1
         await self._prepare(connection, session, connector)
         row = await connection.fetchrow(store.QUERIES["count_sets"], session.tenant, session.session_id)
         if row is None or row["sets"] == 0:

@@ -1,0 +1,2 @@
+-- Look-ups that QuickBooks is asked for.
+-- include: qbsync_shared.connector/lookups.sql

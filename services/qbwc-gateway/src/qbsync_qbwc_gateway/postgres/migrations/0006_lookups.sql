@@ -1,0 +1,2 @@
+-- Look-ups that wait for the next session.
+-- include: qbsync_shared.connector/lookups.sql
