@@ -201,7 +201,8 @@ def _full(kind: str) -> Entity:
     values |= {"date": date(2026, 11, 2), "yes or no": True, "word": "non_inventory"}
     values["list of sales line"] = ({name: values[form] for name, form, _ in fields_of(records.SalesLine)},)
     model = _MODELS[kind]
-    return model(app_id="1", revision="1", **{name: values[form] for name, form, _ in fields_of(model)})
+    given = {name: values[form] for name, form, _ in fields_of(model)}
+    return model(app_id="1", revision="1", **given | ({"currency": "USD"} if "currency" in given else {}))
 
 
 def _keys(value: Any) -> Iterator[str]:

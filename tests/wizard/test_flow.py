@@ -358,7 +358,7 @@ async def test_all_matching_except_some(wizard: Wizard) -> None:
 
 async def test_prechecks_hold_a_row_back(wizard: Wizard) -> None:
     await wizard.make_tenant()
-    await wizard.put(customer(name="Łódź Gardens"))
+    await wizard.put(customer(name="東京 Gardens"))
     (row,) = (await wizard.review())["items"]
     assert (row["ready"], row["problems"][0]["code"]) == (False, "QS-INVALID")
     result = await wizard.approve({"checked": [{"id": row["id"], "revision": row["revision"]}]})

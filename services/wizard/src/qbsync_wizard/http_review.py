@@ -119,10 +119,17 @@ def _item(row: ItemRow) -> schemas.ReviewItem:
         amount=row.amount,
         date=row.document_date.isoformat() if row.document_date else None,
         changed_at=row.changed_at,
-        ready=not item.needs_choice and not item.problems,
+        ready=not item.needs_choice and not item.blocking,
         conflict=item.is_conflict,
         changes=[_change(one) for one in changes_of(item.change)],
-        problems=[schemas.NeedAnswer(code=one.code, message=one.text) for one in item.problems],
+        problems=[
+            schemas.ProblemAnswer(code=one.code, message=one.text, field=one.field, blocks=one.blocks)
+            for one in item.problems
+        ],
+        replacements=[
+            schemas.ReplacementAnswer(field=one.field, before=one.before, after=one.after)
+            for one in item.instead
+        ],
         duplicates=[{"id": one.id, "label": one.label, "same": list(one.same)} for one in item.duplicates],
     )
 

@@ -8,7 +8,7 @@ import structlog
 from qbsync_shared.postgres import Database
 from qbsync_wizard.errors import UnknownTenantError
 from qbsync_wizard.postgres.repository import QUERIES
-from qbsync_wizard.service import kept, review
+from qbsync_wizard.service import kept, rechecking, review
 from qbsync_wizard.service.context import Context, enter
 
 POLL_SECONDS = 2.0
@@ -52,6 +52,25 @@ class Jobs:
                 except UnknownTenantError:
                     continue
                 await review.run_batch(lane, row["approval_id"])
+        return bool(rows)
+
+    async def recheck(self) -> None:
+        """Look at what waits again where the company or the choices for it changed."""
+        while True:
+            if not await self.recheck_once():
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def recheck_once(self) -> bool:
+        """One part of each due recheck; False when there is none."""
+        async with self._database.everyone() as connection:
+            rows = await connection.fetch(QUERIES["due_rechecks"], self._context.now())
+        for row in rows:
+            async with self._database.tenant(row["tenant_id"]) as connection:
+                try:
+                    lane = await enter(connection, self._context, row["tenant_id"])
+                except UnknownTenantError:
+                    continue
+                await rechecking.run_batch(lane, row["recheck_after"])
         return bool(rows)
 
     async def return_kept(self) -> None:

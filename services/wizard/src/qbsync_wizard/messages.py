@@ -26,7 +26,7 @@ from qbsync_shared.messages import (
 from qbsync_shared.messaging import Subscription
 from qbsync_shared.postgres import Connection
 from qbsync_wizard.postgres import repository as store
-from qbsync_wizard.service import imports, intake, projecting, resyncing, tenants
+from qbsync_wizard.service import imports, intake, projecting, rechecking, resyncing, tenants
 from qbsync_wizard.service.context import Context, Lane, enter, tell_counts
 from qbsync_wizard.service.intake import HandOver, Taken
 
@@ -98,8 +98,9 @@ async def cleared(lane: Lane, message: LinkCleared) -> None:
 
 
 async def company_changed(lane: Lane, message: CompanyChanged) -> None:
-    """What QuickBooks told of the company."""
-    await tenants.company_changed(lane.connection, message)
+    """What QuickBooks told of the company: what waits is checked again."""
+    if await tenants.company_changed(lane.connection, message):
+        await rechecking.ask(lane)
 
 
 class _Listener:

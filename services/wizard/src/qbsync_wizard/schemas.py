@@ -112,7 +112,10 @@ class ScopeBody(Body):
 
 
 class CheckedBody(Body):
-    """A checked row as it was seen. ``choice``: ``app``, ``quickbooks``, ``create`` or ``link:{id}`` where one is needed."""
+    """A checked row as it was seen. ``choice``: ``app``, ``quickbooks``, ``create`` or ``link:{id}`` where one is needed.
+
+    ``replace``, or one of these with ``+replace``, accepts the suggested texts.
+    """
 
     id: Annotated[str, Field(min_length=1, max_length=64)]
     revision: Number
@@ -142,6 +145,21 @@ class NeedAnswer(BaseModel):
     message: str
     kind: Kind | None = None
     app_id: str | None = None
+
+
+class ProblemAnswer(NeedAnswer):
+    """What QuickBooks would refuse, or (``blocks`` false) only something to know; ``field`` is dotted."""
+
+    field: str = ""
+    blocks: bool = True
+
+
+class ReplacementAnswer(BaseModel):
+    """A text that QuickBooks Desktop cannot store, and what is suggested instead."""
+
+    field: str
+    before: str
+    after: str
 
 
 class BlockedAnswer(BaseModel):
@@ -187,7 +205,8 @@ class ReviewItem(BaseModel):
     ready: bool
     conflict: bool
     changes: list[ChangeAnswer]
-    problems: list[NeedAnswer]
+    problems: list[ProblemAnswer]
+    replacements: list[ReplacementAnswer]
     duplicates: list[dict[str, Any]]
 
 

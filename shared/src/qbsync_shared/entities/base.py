@@ -16,6 +16,10 @@ Text = Annotated[str, StringConstraints(max_length=4000)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+"""ISO 4217. A currency other than the company's is refused before approval."""
+
+
 class Part(BaseModel):
     """A frozen piece of an entity; unknown fields are refused."""
 

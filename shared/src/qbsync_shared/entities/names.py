@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
-from qbsync_shared.entities.base import Address, Entity, Name, Reference, Text
+from qbsync_shared.entities.base import Address, Currency, Entity, Name, Reference, Text
 from qbsync_shared.kinds import Kind
 from qbsync_shared.money import Money
 
@@ -20,6 +20,7 @@ class _Contact(Entity):
     mobile: Text | None = None
     fax: Text | None = None
     billing_address: Address | None = None
+    currency: Currency | None = None
     active: bool = True
 
     @property

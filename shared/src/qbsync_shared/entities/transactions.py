@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from qbsync_shared.entities.base import Address, Entity, Name, Part, Reference, Text
+from qbsync_shared.entities.base import Address, Currency, Entity, Name, Part, Reference, Text
 from qbsync_shared.kinds import Kind
 from qbsync_shared.money import Money, Quantity
 
@@ -55,6 +55,7 @@ class _Transaction(Entity):
     number: Text | None = None
     date: dt.date
     memo: Text | None = None
+    currency: Currency | None = None
 
     @property
     def label(self) -> str:

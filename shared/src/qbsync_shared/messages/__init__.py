@@ -29,6 +29,7 @@ from qbsync_shared.messages.quickbooks import (
 from qbsync_shared.messages.reports import AuditRecorded, ReconcileReported
 from qbsync_shared.messages.syncs import (
     Dependency,
+    Replacement,
     SyncApproved,
     SyncCancelled,
     SyncEvent,
@@ -102,6 +103,7 @@ __all__ = [
     "Pause",
     "QuickBooksEntityChanged",
     "ReconcileReported",
+    "Replacement",
     "Resume",
     "Resync",
     "SessionEnded",

@@ -32,6 +32,16 @@ class Warning(BaseModel):  # noqa: A001 - the word of the contract
     message: str
 
 
+class Replacement(BaseModel):
+    """A text that QuickBooks cannot store and what a reviewer accepted instead; ``entity`` has it already. ``field`` is dotted."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    field: str
+    before: str
+    after: str
+
+
 class SyncApproved(EditionMessage):
     """Somebody approved a change: it may now move.
 
@@ -55,6 +65,7 @@ class SyncApproved(EditionMessage):
     entity_seq: int
     depends_on: tuple[Dependency, ...] = ()
     resync_of: str | None = None
+    replaced: tuple[Replacement, ...] = ()
     not_before: AwareDatetime | None = None
     approved_by: str
     approved_at: AwareDatetime

@@ -1,14 +1,18 @@
 """What an approval of a review item sets in motion."""
 
 from dataclasses import dataclass
+from dataclasses import replace as dataclass_replace
 
 from qbsync_shared.entities import parse_entity
 from qbsync_shared.ids import EntityKey
 from qbsync_shared.kinds import Direction, Kind, Operation
+from qbsync_wizard.domain.encoding import Replacement, replaced
 from qbsync_wizard.domain.evaluating import Change, Item
 from qbsync_wizard.domain.records import REMOVALS, Json
 
 APP, QUICKBOOKS, CREATE, LINK_PREFIX = "app", "quickbooks", "create", "link:"
+REPLACE = "replace"
+"""Accepts the suggested texts: alone, or after another choice and a plus, ``create+replace``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,7 @@ class Movement:
     entity: Json
     fields: tuple[str, ...]
     depends_on: tuple[EntityKey, ...]
+    replaced: tuple[Replacement, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +44,22 @@ def movement(item: Item, choice: str | None = None) -> Movement | Need:
 
     Args:
         item: as it was shown.
-        choice: in a conflict ``app`` or ``quickbooks``; for a probable duplicate ``create`` or ``link:{id}``.
+        choice: in a conflict ``app`` or ``quickbooks``; for a probable duplicate ``create`` or ``link:{id}``; ``replace``, or one of these with
+            ``+replace``, accepts the suggested texts.
     """
-    if item.problems and choice != QUICKBOOKS:
-        first = item.problems[0]
+    choice, accepts = _read(choice)
+    if item.blocking and choice != QUICKBOOKS:
+        first = item.blocking[0]
         return Need(code=first.code, message=first.text)
+    if not item.instead or choice == QUICKBOOKS or (choice or "").startswith(LINK_PREFIX):
+        return _decided(item, choice)
+    if not accepts:
+        return _question(item)
+    moved = _decided(_with_texts(item), choice)
+    return moved if isinstance(moved, Need) else dataclass_replace(moved, replaced=item.instead)
+
+
+def _decided(item: Item, choice: str | None) -> Movement | Need:
     if item.is_conflict:
         return _side(item, choice)
     if item.duplicates and choice is None:
@@ -51,6 +67,31 @@ def movement(item: Item, choice: str | None = None) -> Movement | Need:
     if item.duplicates and choice is not None and choice.startswith(LINK_PREFIX):
         return _link(item, choice.removeprefix(LINK_PREFIX))
     return _move(item, item.change, item.change.fields)
+
+
+def _read(choice: str | None) -> tuple[str | None, bool]:
+    """The choice without the acceptance of texts, and that acceptance."""
+    if choice == REPLACE:
+        return None, True
+    if choice is not None and choice.endswith(f"+{REPLACE}"):
+        return choice.removesuffix(f"+{REPLACE}"), True
+    return choice, False
+
+
+def _question(item: Item) -> Need:
+    first = item.instead[0]
+    text = f"QuickBooks Desktop cannot store “{first.before}”. Use “{first.after}”, or change it in the app."
+    return Need(code="replacement", message=text)
+
+
+def _with_texts(item: Item) -> Item:
+    """The item as it is when its suggestions are accepted."""
+    instead = {one.before: one.after for one in item.instead}
+    ours = item.other or item.change
+    ours = dataclass_replace(ours, entity=replaced(ours.entity, instead))
+    if item.other is not None:
+        return dataclass_replace(item, other=ours, instead=())
+    return dataclass_replace(item, change=ours, instead=())
 
 
 def _side(item: Item, choice: str | None) -> Movement | Need:

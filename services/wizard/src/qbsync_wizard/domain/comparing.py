@@ -3,9 +3,13 @@
 from typing import Any
 
 from qbsync_shared.diff import IDENTITY, same
+from qbsync_wizard.domain.company import NOTHING_KNOWN, Company, filled, without_filling
+from qbsync_wizard.domain.encoding import replaced
 from qbsync_wizard.domain.records import AppRecord, Json, LinkRecord, QuickBooksRecord
 
 _REFERENCE = frozenset({"app_id", "name", "quickbooks_id"})
+_FIXED = frozenset({"currency"})
+"""What QuickBooks never changes of a record, and does not always tell."""
 _DEFAULTS = {"active": True, "billable": False}
 """What a field means that is not given."""
 
@@ -36,7 +40,7 @@ def differing(before: Json, after: Json, *, only_known: bool = False) -> tuple[s
 
     With ``only_known`` a field that ``after`` does not have is no change: that side does not keep it.
     """
-    keys = (after.keys() if only_known else before.keys() | after.keys()) - IDENTITY
+    keys = (after.keys() if only_known else before.keys() | after.keys()) - IDENTITY - _FIXED
     return tuple(sorted(key for key in keys if not alike(_value(before, key), _value(after, key), field=key)))
 
 
@@ -55,10 +59,17 @@ def app_baseline(app: AppRecord, link: LinkRecord) -> tuple[Json, bool]:
     return link.returned, True
 
 
-def app_changes(app: AppRecord, link: LinkRecord) -> tuple[str, ...]:
-    """The fields that the app changed since the last sync."""
+def as_sent(app: AppRecord, company: Company) -> Json:
+    """The app's record as it goes to QuickBooks: with the texts that somebody accepted, and what an admin chose for it."""
+    return filled(replaced(app.entity, app.replaced), company)
+
+
+def app_changes(app: AppRecord, link: LinkRecord, company: Company = NOTHING_KNOWN) -> tuple[str, ...]:
+    """The fields that the app changed since the last sync. An accepted replacement and an admin's choice are no change."""
     before, only_known = app_baseline(app, link)
-    return differing(before, app.entity, only_known=only_known)
+    entity = replaced(app.entity, app.replaced)
+    before = without_filling(replaced(before, app.replaced), entity, company)
+    return differing(before, entity, only_known=only_known)
 
 
 def quickbooks_changes(record: QuickBooksRecord, link: LinkRecord) -> tuple[str, ...]:

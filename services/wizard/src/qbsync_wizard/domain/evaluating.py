@@ -5,9 +5,14 @@ from dataclasses import dataclass, replace
 from qbsync_shared.diff import changed_fields
 from qbsync_shared.kinds import Direction, Edition, Kind, Operation, rules
 from qbsync_shared.states import SyncState
-from qbsync_wizard.domain.comparing import app_changes, differing, quickbooks_changes
-from qbsync_wizard.domain.prechecks import Problem, check
+from qbsync_wizard.domain.bookchecks import Around
+from qbsync_wizard.domain.company import Company
+from qbsync_wizard.domain.comparing import app_changes, as_sent, differing, quickbooks_changes
+from qbsync_wizard.domain.encoding import Replacement, replacements
+from qbsync_wizard.domain.prechecks import NOTHING_AROUND, check
+from qbsync_wizard.domain.problems import Problem
 from qbsync_wizard.domain.records import (
+    REMOVALS,
     Candidate,
     Decision,
     Json,
@@ -38,7 +43,7 @@ class Item:
 
     ``other`` is set in a conflict: the change of the app, while ``change`` is that of QuickBooks. ``content`` names what
     both sides hold; a cleared item comes back when it changes. ``resync_of`` names the failed sync that approving this
-    would repeat.
+    would repeat. ``instead`` are suggestions for texts that QuickBooks Desktop cannot store; somebody accepts them, or the app is changed.
     """
 
     kind: Kind
@@ -52,6 +57,7 @@ class Item:
     resync_of: str | None = None
     problems: tuple[Problem, ...] = ()
     duplicates: tuple[Candidate, ...] = ()
+    instead: tuple[Replacement, ...] = ()
 
     @property
     def is_conflict(self) -> bool:
@@ -61,13 +67,18 @@ class Item:
     @property
     def needs_choice(self) -> bool:
         """Whether it cannot be approved by its box alone."""
-        return self.is_conflict or bool(self.duplicates)
+        return self.is_conflict or bool(self.duplicates) or bool(self.instead)
+
+    @property
+    def blocking(self) -> tuple[Problem, ...]:
+        """What stands against it; the other problems are only to be known."""
+        return tuple(problem for problem in self.problems if problem.blocks)
 
 
-def evaluate(known: Known, edition: Edition) -> Item | None:
+def evaluate(known: Known, edition: Edition, around: Around = NOTHING_AROUND) -> Item | None:
     """The review item of an entity, or None when both sides agree, the change is on its way, or it failed unchanged."""
     link = known.link if known.link and not known.link.cleared else None
-    ours, theirs = _app_change(known, link, edition), _quickbooks_change(known, link)
+    ours, theirs = _app_change(known, link, edition, around.company), _quickbooks_change(known, link)
     if ours is not None and theirs is not None and theirs.operation is Operation.DELETE:
         ours = None  # what is gone in QuickBooks cannot be changed there
     open_ours = ours is not None and not covers(known, ours)
@@ -90,21 +101,40 @@ def evaluate(known: Known, edition: Edition) -> Item | None:
         content=content_of(known),
         resync_of=_failed(known.sync),
     )
-    return _with_findings(item, known, edition)
+    return _with_findings(item, known, edition, around)
 
 
-def _with_findings(item: Item, known: Known, edition: Edition) -> Item:
+def _with_findings(item: Item, known: Known, edition: Edition, around: Around) -> Item:
     exported = item.other or item.change
     problems: tuple[Problem, ...] = ()
+    instead: tuple[Replacement, ...] = ()
     if exported.direction is Direction.EXPORT:
-        problems = check(item.kind, exported.operation, exported.entity, edition)
+        if edition is Edition.DESKTOP and exported.operation not in REMOVALS:
+            instead = replacements(exported.entity)
+        problems = check(
+            item.kind,
+            exported.operation,
+            exported.entity,
+            edition,
+            around=replace(around, before=_in_the_books(known, exported)),
+            instead=instead,
+        )
     creates = item.change.operation is Operation.CREATE
     return replace(
         item,
         standing=_standing(known.decision, item.content),
         problems=problems,
         duplicates=known.duplicates if creates else (),
+        instead=instead,
     )
+
+
+def _in_the_books(known: Known, exported: Change) -> Json | None:
+    """What QuickBooks holds of it: of a removal that is not what the app deleted, but what was last synced."""
+    link = known.link
+    if link is None or link.cleared:
+        return exported.before
+    return link.sent or link.returned
 
 
 def _standing(decision: Decision | None, content: str) -> Standing:
@@ -157,7 +187,7 @@ def _overtaken(sync: SyncRecord, link: LinkRecord | None) -> bool:
     return later if link.cleared else link.seq >= sync.seq
 
 
-def _app_change(known: Known, link: LinkRecord | None, edition: Edition) -> Change | None:
+def _app_change(known: Known, link: LinkRecord | None, edition: Edition, company: Company) -> Change | None:
     app = known.app
     if app is None or Direction.EXPORT not in rules(known.kind).directions:
         return None
@@ -166,21 +196,22 @@ def _app_change(known: Known, link: LinkRecord | None, edition: Edition) -> Chan
     if link is None:
         if known.link is None and app.applied is not None and not differing(app.applied, app.entity):
             return None  # an import made it; its link is on the way
+        entity = as_sent(app, company)
         return Change(
             direction=Direction.EXPORT,
             operation=Operation.CREATE,
-            entity=app.entity,
+            entity=entity,
             before=None,
-            fields=changed_fields(None, app.entity),
+            fields=changed_fields(None, entity),
         )
-    fields = app_changes(app, link)
+    fields = app_changes(app, link, company)
     if not fields:
         return None
     before = app.applied or link.sent or link.returned
     return Change(
         direction=Direction.EXPORT,
         operation=Operation.UPDATE,
-        entity=app.entity,
+        entity=as_sent(app, company),
         before=before,
         fields=fields,
     )

@@ -38,7 +38,7 @@ class AppRecord:
     """A record as the app last handed it over; of a deleted one ``entity`` is the last known content.
 
     ``applied`` is the content that an applied import left, ``applied_seq`` the place of that import among the entity's
-    approvals.
+    approvals. ``replaced`` leads from a text that QuickBooks Desktop cannot store to the one that somebody accepted for it.
     """
 
     kind: Kind
@@ -49,6 +49,7 @@ class AppRecord:
     changed_at: datetime | None = None
     applied: Json | None = None
     applied_seq: int = 0
+    replaced: dict[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:

@@ -6,7 +6,11 @@ from qbsync_shared.diff import changed_fields
 from qbsync_shared.kinds import Direction, Edition, Operation
 from qbsync_shared.states import SyncState
 from qbsync_wizard.domain.approving import Movement, Need, movement
+from qbsync_wizard.domain.bookchecks import Around
+from qbsync_wizard.domain.company import Company
+from qbsync_wizard.domain.comparing import as_sent
 from qbsync_wizard.domain.evaluating import Change, Item, evaluate
+from qbsync_wizard.domain.prechecks import NOTHING_AROUND
 from qbsync_wizard.domain.records import Known
 
 
@@ -18,15 +22,18 @@ class Refusal:
     message: str
 
 
-def resync(known: Known, edition: Edition, *, resync_of: str) -> tuple[Item, Movement] | Refusal:
+def resync(
+    known: Known, edition: Edition, *, resync_of: str, around: Around = NOTHING_AROUND
+) -> tuple[Item, Movement] | Refusal:
     """The movement that a Resync of an export sets in motion.
 
     Args:
         known: all that is known of the entity.
         edition: the tenant's.
         resync_of: the sync that it repeats.
+        around: what else is known, for the checks.
     """
-    item = _refusal(known) or _item(known, edition)
+    item = _refusal(known) or _item(known, edition, around)
     if isinstance(item, Refusal):
         return item
     item = replace(item, resync_of=resync_of)
@@ -36,13 +43,13 @@ def resync(known: Known, edition: Edition, *, resync_of: str) -> tuple[Item, Mov
     return item, moved
 
 
-def _item(known: Known, edition: Edition) -> Item | Refusal:
-    item = evaluate(replace(known, sync=None, decision=None, duplicates=()), edition)
+def _item(known: Known, edition: Edition, around: Around) -> Item | Refusal:
+    item = evaluate(replace(known, sync=None, decision=None, duplicates=()), edition, around)
     if item is not None and item.is_conflict:
         text = "Both sides changed. Open the Sync Wizard and pick the side that is right."
         return Refusal(code="QS-CHANGED-IN-QUICKBOOKS", message=text)
     if item is None or item.change.direction is Direction.IMPORT:
-        item = _unchanged(known)
+        item = _unchanged(known, around.company)
     if item is None:
         text = "It was deleted in the app, and QuickBooks does not have it."
         return Refusal(code="QS-WITHDRAWN", message=text)
@@ -63,17 +70,18 @@ def _refusal(known: Known) -> Refusal | None:
     return None
 
 
-def _unchanged(known: Known) -> Item | None:
+def _unchanged(known: Known, company: Company) -> Item | None:
     """All of a linked record again: nothing differs, but somebody wants it sent."""
     app, link = known.app, known.link
     if app is None or app.deleted or link is None or link.cleared:
         return None
+    entity = as_sent(app, company)
     change = Change(
         direction=Direction.EXPORT,
         operation=Operation.UPDATE,
-        entity=app.entity,
+        entity=entity,
         before=link.sent or link.returned,
-        fields=changed_fields(None, app.entity),
+        fields=changed_fields(None, entity),
     )
     return Item(
         kind=known.kind,

@@ -10,8 +10,9 @@ from qbsync_shared.entities import parse_entity
 from qbsync_shared.ids import EntityKey
 from qbsync_shared.kinds import Direction, Kind, Operation, rules
 from qbsync_wizard.domain.comparing import alike
+from qbsync_wizard.domain.encoding import Replacement
 from qbsync_wizard.domain.evaluating import Change, Item
-from qbsync_wizard.domain.prechecks import Problem
+from qbsync_wizard.domain.problems import Problem
 from qbsync_wizard.domain.records import Candidate, Json, Standing, digest
 
 _ATTENTION = 1000
@@ -52,7 +53,7 @@ def summarise(item: Item, party: str = "") -> Summary:
     """What a list shows of an item; ``party`` is the name of who it belongs to."""
     entity = item.change.entity
     label, amount = _label_and_amount(entity)
-    attention = item.needs_choice or bool(item.problems)
+    attention = item.needs_choice or bool(item.blocking)
     moment = entity.get("date")
     words = [label, party, item.app_id, item.quickbooks_id, entity.get("number"), entity.get("email")]
     money = f"{amount:.2f} {amount:,.2f}" if amount is not None else ""
@@ -93,6 +94,7 @@ def to_json(item: Item) -> Json:
         "resync_of": item.resync_of,
         "problems": [vars(problem) for problem in item.problems],
         "duplicates": [{**vars(one), "same": list(one.same)} for one in item.duplicates],
+        "instead": [vars(one) for one in item.instead],
     }
 
 
@@ -116,6 +118,7 @@ def from_json(shown: Json, *, standing: str, content: str) -> Item:
         resync_of=shown["resync_of"],
         problems=tuple(Problem(**problem) for problem in shown["problems"]),
         duplicates=tuple(Candidate(**{**one, "same": tuple(one["same"])}) for one in shown["duplicates"]),
+        instead=tuple(Replacement(**one) for one in shown.get("instead", ())),
     )
 
 

@@ -51,7 +51,8 @@ select exists (select from link where tenant_id = $1 and not cleared);
 
 -- name: put_company
 -- What QuickBooks told of the company; only a higher version counts.
-update tenant set company = $3, company_version = $2 where tenant_id = $1 and company_version < $2;
+update tenant set company = $3, company_version = $2 where tenant_id = $1 and company_version < $2
+returning tenant_id;
 
 -- name: next_change
 -- The number of this change; the tenant's row is locked.
@@ -80,7 +81,7 @@ select standing, direction, count from tally where tenant_id = $1;
 
 -- name: get_app_entity
 -- A record of the app.
-select kind, app_id, revision, entity, deleted, applied, applied_seq, import_sync_id, changed_at, received_at
+select kind, app_id, revision, entity, deleted, applied, applied_seq, import_sync_id, changed_at, received_at, replaced
   from app_entity where tenant_id = $1 and kind = $2 and app_id = $3;
 
 -- name: put_app_entity
@@ -542,3 +543,125 @@ select count(*) from (
        and not exists (select from sync n where n.tenant_id = $1 and n.kind = s.kind
                           and n.quickbooks_id = s.quickbooks_id and n.seq > s.seq)
      limit 1000) f;
+
+-- name: put_list_entry
+-- An entry of one of QuickBooks' lists; only a higher version counts. What it was comes back.
+with before as (select name, active, deleted from list_entry where tenant_id = $1 and kind = $2 and quickbooks_id = $3)
+insert into list_entry as l (tenant_id, kind, quickbooks_id, version, name, active, deleted, entity)
+values ($1, $2, $3, $4, $5, $6, $7, coalesce($8::jsonb, '{}'))
+on conflict (tenant_id, kind, quickbooks_id) do update
+   set version = excluded.version, deleted = excluded.deleted, active = excluded.active,
+       name = case when excluded.deleted and excluded.name = '' then l.name else excluded.name end,
+       entity = coalesce($8::jsonb, l.entity)
+ where l.version < excluded.version
+returning (select (name, active, deleted)::text from before) is distinct from (name, active, deleted)::text as changed;
+
+-- name: lists_read
+-- Which lists were read, and how many usable entries each has.
+select kind, count(*) filter (where active and not deleted) as count from list_entry where tenant_id = $1 group by kind;
+
+-- name: find_entries
+-- Entries by name or id.
+select l.kind, l.quickbooks_id, l.name, l.active, l.entity
+  from unnest($2::text[], $3::text[], $4::text[]) w(kind, name, quickbooks_id)
+  join list_entry l on l.tenant_id = $1 and l.kind = w.kind and not l.deleted
+   and (lower(l.name) = lower(w.name) or l.quickbooks_id = w.quickbooks_id);
+
+-- name: list_entries
+-- A list for choosing from, by name.
+select kind, quickbooks_id, name, active, entity from list_entry
+ where tenant_id = $1 and kind = $2 and active and not deleted order by lower(name), quickbooks_id limit 5000;
+
+-- name: put_words
+-- Words that the app uses.
+insert into app_word (tenant_id, kind, word, since)
+select $1, w.kind, w.word, $4 from unnest($2::text[], $3::text[]) w(kind, word)
+on conflict do nothing;
+
+-- name: list_words
+-- The words of the app with the entry of the same name, if there is one.
+select w.word, l.quickbooks_id, l.name, l.active
+  from app_word w
+  left join lateral (select quickbooks_id, name, active from list_entry
+                      where tenant_id = $1 and kind = $2 and lower(name) = lower(w.word) and not deleted
+                      order by active desc limit 1) l on true
+ where w.tenant_id = $1 and w.kind = $2 order by lower(w.word), w.word limit 2000;
+
+-- name: item_choices
+-- What an admin chose for these items.
+select app_id, field, quickbooks_id, name from item_choice where tenant_id = $1 and app_id = any($2::text[]);
+
+-- name: put_item_choice
+-- An admin chose an entry for an item.
+insert into item_choice (tenant_id, app_id, field, quickbooks_id, name) values ($1, $2, $3, $4, $5)
+on conflict (tenant_id, app_id, field) do update set quickbooks_id = excluded.quickbooks_id, name = excluded.name;
+
+-- name: drop_item_choice
+-- An admin took a choice back.
+delete from item_choice where tenant_id = $1 and app_id = $2 and field = $3;
+
+-- name: app_items
+-- Items of the app that do not say this themselves: those without a choice first.
+select e.app_id, e.entity ->> 'name' as name, e.entity ->> 'type' as type, c.quickbooks_id, c.name as chosen
+  from app_entity e
+  left join item_choice c on c.tenant_id = $1 and c.app_id = e.app_id and c.field = $2
+ where e.tenant_id = $1 and e.kind = 'item' and not e.deleted and not e.entity ? $2
+   and ($3::text is null or lower(e.entity ->> 'name') like $3 escape '\')
+ order by c.app_id is not null, lower(e.entity ->> 'name'), e.app_id limit $4 offset $5;
+
+-- name: keep_replaced
+-- Somebody accepted other texts for what QuickBooks Desktop cannot store.
+update app_entity set replaced = replaced || $4::jsonb where tenant_id = $1 and kind = $2 and app_id = $3;
+
+-- name: same_number
+-- Another record with the same number: one of the app, or one of QuickBooks that belongs to another.
+select coalesce(a.entity ->> 'number', q.entity ->> 'number') as number, m.side,
+       coalesce(a.entity ->> 'date', q.entity ->> 'date') as date
+  from match_key m
+  left join app_entity a on m.side = 'a' and a.tenant_id = $1 and a.kind = $2 and a.app_id = m.id and not a.deleted
+  left join quickbooks_entity q on m.side = 'q' and q.tenant_id = $1 and q.kind = $2 and q.quickbooks_id = m.id
+        and not q.deleted
+ where m.tenant_id = $1 and m.kind = $2 and m.key = $3
+   and case m.side when 'a' then m.id <> $4 and a.app_id is not null
+       else q.quickbooks_id is not null and exists (select from link l where l.tenant_id = $1 and l.kind = $2
+            and l.quickbooks_id = m.id and not l.cleared and l.app_id <> $4) end
+ order by m.side, m.id limit 1;
+
+-- name: settled_by
+-- Payments in QuickBooks that were applied to this document.
+select p.number from (
+    select coalesce(e.entity ->> 'number', e.app_id) as number
+      from app_entity e
+     where e.tenant_id = $1 and e.kind = 'payment' and not e.deleted
+       and e.entity -> 'applied' @> jsonb_build_array(jsonb_build_object('invoice', jsonb_build_object('app_id', $2::text)))
+       and exists (select from link l where l.tenant_id = $1 and l.kind = 'payment' and l.app_id = e.app_id
+                      and not l.cleared)
+    union
+    select coalesce(e.entity ->> 'number', e.quickbooks_id)
+      from quickbooks_entity e
+     where e.tenant_id = $1 and e.kind = 'payment' and not e.deleted
+       and e.entity -> 'applied' @> jsonb_build_array(jsonb_build_object('invoice',
+               jsonb_build_object('quickbooks_id', $3::text)))
+       and not exists (select from link l join app_entity a on a.tenant_id = $1 and a.kind = 'payment'
+                          and a.app_id = l.app_id
+                        where l.tenant_id = $1 and l.kind = 'payment' and l.quickbooks_id = e.quickbooks_id
+                          and not l.cleared)
+) p order by 1 limit 4;
+
+-- name: ask_recheck
+-- Look at all that waits again, from the beginning, when things have calmed down.
+update tenant set recheck_due = $2, recheck_after = '' where tenant_id = $1;
+
+-- name: due_rechecks
+-- Tenants whose waiting items are to be looked at again.
+select tenant_id, recheck_after from tenant where recheck_due <= $1 and deleted_at is null order by recheck_due limit 20;
+
+-- name: recheck_batch
+-- The next items to look at.
+select item_id, kind, app_id, quickbooks_id from review_item where tenant_id = $1 and item_id > $2
+ order by item_id limit $3;
+
+-- name: recheck_done
+-- How far it has come; at the end nothing is due.
+update tenant set recheck_after = $2, recheck_due = case when $3 then recheck_due end
+ where tenant_id = $1 and recheck_after = $4;

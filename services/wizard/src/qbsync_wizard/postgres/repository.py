@@ -70,6 +70,7 @@ def app_record(row: Row) -> AppRecord:
         changed_at=row["changed_at"],
         applied=row["applied"],
         applied_seq=row["applied_seq"],
+        replaced=row["replaced"],
     )
 
 

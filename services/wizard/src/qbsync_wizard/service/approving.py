@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from qbsync_shared.ids import EntityKey
-from qbsync_shared.messages import Dependency, SyncApproved
+from qbsync_shared.messages import Dependency, Replacement, SyncApproved
 from qbsync_shared.messaging.outbox import publish_many
 from qbsync_wizard.domain.approving import Movement, Need, movement
 from qbsync_wizard.domain.evaluating import Item
@@ -85,8 +85,18 @@ async def approve_rows(
         labelled = [(item, moved, row.label) for row, item, moved in moves.values()]
         await _approve(lane, labelled, who)
         await lane.connection.execute(store.QUERIES["delete_items"], lane.id, list(moves))
+        await _keep_replaced(lane, [moved for _, _, moved in moves.values() if moved.replaced])
     result.approved = len(moves)
     return result
+
+
+async def _keep_replaced(lane: Lane, moves: Sequence[Movement]) -> None:
+    """What was accepted holds for this record: the same text is not asked about again, and is no difference."""
+    for moved in moves:
+        instead = {one.before: one.after for one in moved.replaced}
+        await lane.connection.execute(
+            store.QUERIES["keep_replaced"], lane.id, moved.kind.value, moved.app_id, instead
+        )
 
 
 async def unmet(
@@ -162,6 +172,9 @@ def _message(lane: Lane, item: Item, moved: Movement, who: Who, *, place: int) -
         entity_seq=place,
         depends_on=tuple(Dependency(kind=key.kind, app_id=key.app_id) for key in moved.depends_on),
         resync_of=item.resync_of,
+        replaced=tuple(
+            Replacement(field=one.field, before=one.before, after=one.after) for one in moved.replaced
+        ),
         not_before=now + hold if hold else None,
         approved_by=who.by,
         approved_at=now,

@@ -6,6 +6,7 @@ from typing import Any
 
 from qbsync_shared.clock import Clock
 from qbsync_shared.ids import MakeId
+from qbsync_shared.kinds import Kind
 from qbsync_shared.messages import BadgeChanged
 from qbsync_shared.messages.base import stamp
 from qbsync_shared.messaging import publish
@@ -13,6 +14,7 @@ from qbsync_shared.postgres import Connection
 from qbsync_shared.web.sse import notify
 from qbsync_wizard.domain.tenants import Tenant
 from qbsync_wizard.errors import UnknownTenantError
+from qbsync_wizard.postgres import lists
 from qbsync_wizard.postgres import repository as store
 
 SCHEMA = "wizard"
@@ -42,6 +44,7 @@ class Lane:
     tenant: Tenant
     context: Context
     _once: dict[str, int] = field(default_factory=dict)
+    _kinds: dict[str, frozenset[Kind]] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -65,6 +68,12 @@ class Lane:
         if "change" not in self._once:
             self._once["change"] = await store.next_change(self.connection, self.id)
         return self._once["change"]
+
+    async def lists_read(self) -> frozenset[Kind]:
+        """Which lists of QuickBooks were read; asked once per transaction."""
+        if "lists" not in self._kinds:
+            self._kinds["lists"] = frozenset(await lists.read_lists(self.connection, self.id))
+        return self._kinds["lists"]
 
     async def hint(self) -> None:
         """Tell open pages of the tenant, once per transaction, to look at the counts."""

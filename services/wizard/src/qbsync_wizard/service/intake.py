@@ -5,14 +5,20 @@ from datetime import datetime
 from enum import StrEnum
 
 from qbsync_shared.entities import Entity
-from qbsync_shared.kinds import Kind
+from qbsync_shared.kinds import NAME_KINDS, Kind
 from qbsync_wizard.domain.comparing import was_applied
 from qbsync_wizard.domain.duplicates import match_keys
 from qbsync_wizard.domain.records import AppRecord, Json
 from qbsync_wizard.domain.showing import PARTIES
+from qbsync_wizard.postgres import lists
 from qbsync_wizard.postgres import repository as store
 from qbsync_wizard.service.context import Lane
-from qbsync_wizard.service.reviewing import reconsider, reconsider_belongings, reconsider_neighbours
+from qbsync_wizard.service.reviewing import (
+    reconsider,
+    reconsider_belongings,
+    reconsider_neighbours,
+    reconsider_same_number,
+)
 
 
 class Taken(StrEnum):
@@ -64,6 +70,7 @@ async def take(lane: Lane, given: HandOver) -> Taken:
         received_at=lane.now(),
         import_sync_id=given.import_sync_id,
     )
+    await _note_words(lane, given.entity)
     await reconsider(lane, given.kind, app_id=given.app_id)
     await _look_around(lane, before, record)
     return Taken.ACCEPTED
@@ -77,6 +84,19 @@ async def _look_around(lane: Lane, before: AppRecord | None, after: AppRecord) -
     known = match_keys(after.kind, previous) if before and not before.deleted else ()
     if known != match_keys(after.kind, after.entity) or after.deleted:
         await reconsider_neighbours(lane, after.kind, "q", previous, after.entity)
+        if after.kind not in NAME_KINDS:
+            await reconsider_same_number(lane, after)
+
+
+async def _note_words(lane: Lane, entity: Entity | None) -> None:
+    """The entries of QuickBooks' lists that the record names, for an admin to say what they stand for."""
+    named = [
+        (kind, one.name)
+        for _, kind, one in (entity.list_entries() if entity else ())
+        if not one.quickbooks_id
+    ]
+    words = list(dict.fromkeys((kind, name) for kind, name in named if name))
+    await lists.put_words(lane.connection, lane.id, words, at=lane.now())
 
 
 async def _as_applied(lane: Lane, record: AppRecord, before: AppRecord | None, sync_id: str) -> AppRecord:

@@ -13,9 +13,10 @@ from qbsync_shared.messages import (
     SyncStarted,
 )
 from qbsync_shared.states import FINAL
+from qbsync_wizard.postgres import lists
 from qbsync_wizard.postgres import repository as store
 from qbsync_wizard.postgres.repository import QUERIES
-from qbsync_wizard.service import kept
+from qbsync_wizard.service import kept, rechecking
 from qbsync_wizard.service.context import Lane, tell_counts
 from qbsync_wizard.service.reviewing import reconsider, reconsider_neighbours
 
@@ -23,6 +24,8 @@ from qbsync_wizard.service.reviewing import reconsider, reconsider_neighbours
 async def quickbooks_changed(lane: Lane, message: QuickBooksEntityChanged) -> None:
     """A record is new, changed or gone in QuickBooks."""
     if message.kind.is_list:
+        if await lists.put_entry(lane.connection, message):
+            await rechecking.ask(lane)
         return
     before = await store.get_quickbooks(lane.connection, lane.id, message.kind, message.quickbooks_id)
     stored = await store.put_quickbooks(

@@ -10,6 +10,7 @@ from qbsync_wizard.postgres.repository import QUERIES
 from qbsync_wizard.service.approving import move_now
 from qbsync_wizard.service.context import Lane, tell_counts
 from qbsync_wizard.service.reviewing import reconsider
+from qbsync_wizard.service.surroundings import around
 
 COMMAND = "resync"
 
@@ -88,7 +89,7 @@ async def _carry_out(
             lane, kind, sync_id, command_id, app_id=told["app_id"], quickbooks_id=told["quickbooks_id"]
         )
         return
-    found = resync(known, lane.tenant.edition, resync_of=sync_id)
+    found = resync(known, lane.tenant.edition, resync_of=sync_id, around=await around(lane, known))
     if isinstance(found, Refusal):
         await _refuse(lane, command_id, sync_id, found.code, found.message)
         return

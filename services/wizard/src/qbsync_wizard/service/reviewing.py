@@ -7,11 +7,12 @@ from qbsync_shared.ids import EntityKey
 from qbsync_shared.kinds import Direction, Kind
 from qbsync_wizard.domain.duplicates import candidates, match_keys
 from qbsync_wizard.domain.evaluating import Item, evaluate
-from qbsync_wizard.domain.records import Candidate, Json, Known
+from qbsync_wizard.domain.records import AppRecord, Candidate, Json, Known
 from qbsync_wizard.domain.showing import party_reference, ref_of
 from qbsync_wizard.postgres import items
 from qbsync_wizard.postgres import repository as store
 from qbsync_wizard.service.context import Lane
+from qbsync_wizard.service.surroundings import around
 
 NEIGHBOURS = 20
 """How many probable duplicates are looked at again when a record changes."""
@@ -31,7 +32,7 @@ async def reconsider(
         await _join(lane, kind, quickbooks_id, ref)
     present, decision = await items.stored(lane.connection, lane.id, kind, ref)
     known = replace(known, decision=decision, duplicates=await _duplicates(lane, known))
-    item = evaluate(known, lane.tenant.edition)
+    item = evaluate(known, lane.tenant.edition, await around(lane, known))
     if item is None:
         if present is not None:
             await items.remove(lane.connection, lane.id, kind, ref)
@@ -66,6 +67,16 @@ async def reconsider_neighbours(lane: Lane, kind: Kind, side: str, *entities: Js
     for other_id, _ in found[:NEIGHBOURS]:
         ids = {"app_id": other_id} if side == "a" else {"quickbooks_id": other_id}
         await reconsider(lane, kind, **ids)
+
+
+async def reconsider_same_number(lane: Lane, record: AppRecord) -> None:
+    """The number of a document changed: others of the app with that number are told so, or no longer."""
+    found = await store.matches(
+        lane.connection, lane.id, record.kind, "a", match_keys(record.kind, record.entity)
+    )
+    for other_id, _ in found[:NEIGHBOURS]:
+        if other_id != record.app_id:
+            await reconsider(lane, record.kind, app_id=other_id)
 
 
 async def reconsider_belongings(lane: Lane, kind: Kind, app_id: str) -> None:

@@ -27,6 +27,9 @@ ERASED = (
     "match_key",
     "quickbooks_entity",
     "app_entity",
+    "list_entry",
+    "app_word",
+    "item_choice",
 )
 
 
@@ -145,7 +148,8 @@ async def listed(connection: Connection, *, after: str | None, limit: int) -> tu
     return [store.tenant(row) for row in rows], total
 
 
-async def company_changed(connection: Connection, message: CompanyChanged) -> None:
-    """Keep what QuickBooks told of the company."""
+async def company_changed(connection: Connection, message: CompanyChanged) -> bool:
+    """Keep what QuickBooks told of the company; False where something later is known."""
     facts = {"id": message.company_id, "name": message.name, **message.facts}
-    await connection.execute(store.QUERIES["put_company"], message.tenant, message.version, facts)
+    row = await connection.fetchval(store.QUERIES["put_company"], message.tenant, message.version, facts)
+    return row is not None

@@ -11,6 +11,7 @@ from qbsync_shared.ids import TenantId
 from qbsync_shared.kinds import Direction, Kind
 from qbsync_shared.web.session import read_form
 from qbsync_wizard.api import Approver
+from qbsync_wizard.domain.approving import REPLACE
 from qbsync_wizard.errors import RefusedError
 from qbsync_wizard.postgres.items import Filter, Scope
 from qbsync_wizard.service import kept, review
@@ -121,9 +122,12 @@ def _shown(form: FormData) -> list[tuple[str, int]]:
 
 
 def _choice(form: FormData, item_id: str) -> str | None:
-    """The side or the way that was picked for a row, if any."""
+    """The side or the way that was picked for a row, if any, with the acceptance of suggested texts."""
     picked = str(form.get(f"pick-{item_id}", ""))
-    return picked if picked in CHOICES or picked.startswith("link:") else None
+    way = picked if picked in CHOICES or picked.startswith("link:") else None
+    if form.get(f"text-{item_id}") == REPLACE:
+        return f"{way}+{REPLACE}" if way in CHOICES else way or REPLACE
+    return way
 
 
 def _approval(form: FormData, by: str) -> Approval:

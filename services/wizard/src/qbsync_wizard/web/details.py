@@ -9,6 +9,7 @@ from qbsync_shared.kinds import Direction, Operation
 from qbsync_shared.web.filters import amount
 from qbsync_shared.web.filters import money as written_money
 from qbsync_wizard.domain.evaluating import Change, Item
+from qbsync_wizard.domain.prechecks import field_words
 from qbsync_wizard.domain.records import REMOVALS, Candidate, Json
 from qbsync_wizard.domain.showing import changes_of
 from qbsync_wizard.web.words import Names, value
@@ -44,6 +45,7 @@ class Details:
     sides: list[dict[str, str]] = field(default_factory=list)
     lines: Lines | None = None
     duplicates: list[Compared] = field(default_factory=list)
+    instead: list[dict[str, str]] = field(default_factory=list)
     removal: str = ""
 
     @property
@@ -61,6 +63,7 @@ def make_details(item: Item, names: Names, *, app_name: str) -> Details:
             caption="Both sides changed this since the last sync. Which one is right?",
             is_new=False,
             sides=rows,
+            instead=_instead(item),
         )
     if change.operation in REMOVALS:
         return Details(caption="", is_new=False, removal=_removal(change, app_name))
@@ -84,7 +87,15 @@ def make_details(item: Item, names: Names, *, app_name: str) -> Details:
         fields=rows,
         lines=_lines(change, names),
         duplicates=[_compared(item, one, names) for one in item.duplicates],
+        instead=_instead(item),
     )
+
+
+def _instead(item: Item) -> list[dict[str, str]]:
+    """The suggestions for what QuickBooks Desktop cannot store, as a diff shows them."""
+    return [
+        {"label": field_words(one.field), "before": one.before, "after": one.after} for one in item.instead
+    ]
 
 
 def _sides(theirs: Change, ours: Change, names: Names) -> list[dict[str, str]]:

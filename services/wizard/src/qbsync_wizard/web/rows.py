@@ -10,11 +10,15 @@ from qbsync_shared.kinds import Direction, Operation
 from qbsync_shared.web.filters import operation as operation_words
 from qbsync_shared.web.filters import things
 from qbsync_wizard.domain.evaluating import Item
+from qbsync_wizard.domain.prechecks import field_words
 from qbsync_wizard.domain.records import Standing
 from qbsync_wizard.domain.showing import depends_on
 from qbsync_wizard.postgres.approvals import Dependency
 from qbsync_wizard.postgres.items import ItemRow
 from qbsync_wizard.web.details import Details
+
+MOST_PROBLEMS = 3
+"""Reasons that are told under a row; the others follow when these are solved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,18 +154,22 @@ def _row(stored: ItemRow, standings: Mapping[EntityKey, Dependency], unchecked: 
     failed = next(
         (one for one in (standings.get(key) for key in depends_on(item)) if one and one.has_failed), None
     )
-    disabled = item.needs_choice or bool(item.problems) or stuck is not None
+    disabled = item.needs_choice or bool(item.blocking) or stuck is not None
     note, tone = "", "warn"
-    if item.problems:
-        note, tone = item.problems[0].text, "bad"
+    if item.blocking:
+        note, tone = " ".join(one.text for one in item.blocking[:MOST_PROBLEMS]), "bad"
     elif stuck is not None:
         note, tone = _stuck(stuck)
+    elif item.instead:
+        note = _unstorable(item)
     elif failed is not None:
         note = (
             f"It needs {failed.key.kind.label} {failed.label}, whose sync failed, and will wait for that one."
         )
     elif changed:
         note, tone = "It changed after you opened the page, so it was not sent. Look at it again.", "info"
+    elif item.problems:
+        note = item.problems[0].text
     return Row(
         stored=stored,
         item=item,
@@ -190,20 +198,32 @@ def _stuck(need: Dependency) -> tuple[str, str]:
     return f"It refers to {name}, which the app has not handed over yet.", "bad"
 
 
+def _unstorable(item: Item) -> str:
+    """Which texts cannot be stored, and that there is a choice."""
+    fields = list(dict.fromkeys(field_words(one.field) for one in item.instead))
+    names = ", ".join(fields[:3]) + (" and more" if len(fields) > 3 else "")
+    has, characters = ("has", "characters") if len(fields) == 1 else ("have", "characters")
+    return f"{names} {has} {characters} that QuickBooks Desktop cannot store. Use the suggestion, or change it in the app."
+
+
 def _mark(item: Item, needs: Sequence[Dependency], stuck: Dependency | None, changed: bool) -> Mark:
     mark = Mark(text="Ready", tone="ok", plain=True)
     if item.is_conflict:
         mark = Mark(text="Pick a side", tone="warn", icon="conflict")
-    elif item.problems:
-        mark = Mark(text=item.problems[0].title, tone="bad")
+    elif item.blocking:
+        mark = Mark(text=item.blocking[0].title, tone="bad")
     elif item.duplicates:
         mark = Mark(text="Probable duplicate", tone="warn", icon="copy")
+    elif item.instead:
+        mark = Mark(text="Characters", tone="warn", icon="warn")
     elif stuck is not None:
         mark = Mark(text=f"Needs {stuck.label}", tone="warn" if stuck.standing else "bad", icon="clock")
     elif changed:
         mark = Mark(text="Changed since you looked", tone="info")
     elif needs:
         mark = Mark(text=f"With {needs[0].label}", tone="neutral", icon="needs", plain=True)
+    elif item.problems:
+        mark = Mark(text=item.problems[0].title, tone="warn", icon="warn", plain=True)
     return mark
 
 
