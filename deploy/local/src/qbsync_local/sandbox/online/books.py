@@ -77,6 +77,17 @@ class Books:
             value = value.get(name) if isinstance(value, dict) else None
         return value
 
+    @property
+    def in_us(self) -> bool:
+        """Whether the company keeps its books by the rules of the US."""
+        record = self.find("CompanyInfo", "1")
+        return record is None or record.body.get("Country") == "US"
+
+    @property
+    def currency(self) -> str:
+        """The company's own currency."""
+        return str(self.preference("CurrencyPrefs", "HomeCurrency", "value") or "USD")
+
     def today(self) -> str:
         return self.store.now().astimezone(self.company.zone).date().isoformat()
 

@@ -3,7 +3,7 @@
 import secrets
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,7 +26,7 @@ class NewCompany(BaseModel):
     """A company to open. `tax_rate` in percent, None for one that does not use sales tax.
 
     `seed` names a data file, which also gives realm, name and tax rate where they are left out.
-    `utc_offset` in minutes. `custom_numbers` lets documents bring their own numbers (and refuses duplicates).
+    `utc_offset` in minutes. `country`: outside the US each line names a tax code, and Standard has the tax rate. `custom_numbers` lets documents bring their own numbers (and refuses duplicates).
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -36,6 +36,7 @@ class NewCompany(BaseModel):
     tax_rate: str | None = Field("8.25", pattern=r"^\d{1,2}(\.\d{1,4})?$")
     utc_offset: int = Field(-480, ge=-840, le=840)
     custom_numbers: bool = True
+    country: Literal["US", "AU", "CA", "GB", "IE", "NZ"] = "US"
     seed: str | None = None
 
 
@@ -84,19 +85,30 @@ def _data(package: str, name: str) -> Json:
 
 def _place_settings(books: Books, wanted: NewCompany) -> None:
     """What Intuit sets up itself and no API call creates: tax rates and codes, preferences, company information."""
-    text = files("qbsync_local.sandbox.online").joinpath("settings.json").read_text(encoding="utf-8")
-    data = loads(text)
+    data = _data("qbsync_local.sandbox.online", "settings.json")
     preferences = data["Preferences"]
+    rate = loads(wanted.tax_rate or "0")
+    if wanted.country != "US":
+        _move_abroad(data, wanted.country)
+        data["TaxRate"]["2"]["RateValue"] = rate
+    data["TaxRate"]["1"]["RateValue"] = rate
     preferences["TaxPrefs"]["UsingSalesTax"] = wanted.tax_rate is not None
     preferences["SalesFormsPrefs"]["CustomTxnNumbers"] = wanted.custom_numbers
-    rate = loads(wanted.tax_rate or "0")
-    data["TaxRate"]["1"]["RateValue"] = rate
     for entity in ("TaxRate", "TaxCode"):
         for identifier, body in data[entity].items():
             _put(books, entity, identifier, body)
     _put(books, "Preferences", "1", preferences)
     info = data["CompanyInfo"] | {"CompanyName": wanted.name, "LegalName": wanted.name}
     _put(books, "CompanyInfo", "1", info)
+
+
+def _move_abroad(data: Json, country: str) -> None:
+    """The tax codes, the currency and the preferences of a company that is not in the US."""
+    abroad = _data("qbsync_local.sandbox.online", "abroad.json")
+    data |= {name: abroad[name] for name in ("TaxRate", "TaxCode")}
+    data["Preferences"]["CurrencyPrefs"]["HomeCurrency"] = {"value": abroad["currencies"][country]}
+    data["Preferences"]["TaxPrefs"] = {"UsingSalesTax": True, "PartnerTaxEnabled": False}
+    data["CompanyInfo"]["Country"] = country
 
 
 def _put(books: Books, entity: str, identifier: str, body: Json) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from qbsync_local.sandbox.online import faults
+from qbsync_local.sandbox.online import faults, taxes
 from qbsync_local.sandbox.online.books import Books, Draft
 from qbsync_local.sandbox.online.faults import Fault
 from qbsync_local.sandbox.online.jsonio import Json
@@ -19,7 +19,7 @@ def purchase_rules(books: Books, draft: Draft) -> Fault | None:
     """Check the lines of a bill or purchase order and add them up; the first fault, or None."""
     body = draft.body
     number_lines(draft)
-    fault = next((fault for line in body["Line"] for fault in _line(line)), None)
+    fault = next((fault for line in body["Line"] for fault in _line(books, body, line)), None)
     if fault is not None:
         return fault
     if body.get("APAccountRef") is None:
@@ -27,6 +27,10 @@ def purchase_rules(books: Books, draft: Draft) -> Fault | None:
         if payable is not None:
             body["APAccountRef"] = {"value": payable.id}
     body["TotalAmt"] = sum((amount(line, "Amount") for line in body["Line"]), ZERO)
+    if not books.in_us:
+        lines = [line for line in body["Line"] if line["DetailType"] in _DETAILS]
+        details = [(amount(line, "Amount"), line[line["DetailType"]]) for line in lines]
+        body["TotalAmt"] += taxes.tax(books, body, details, taxes.PURCHASES)
     if draft.entity.name == "Bill":
         body["Balance"] = body["TotalAmt"]
         body.setdefault("DueDate", due_date(books, body))
@@ -35,7 +39,7 @@ def purchase_rules(books: Books, draft: Draft) -> Fault | None:
     return None
 
 
-def _line(line: Json) -> Iterator[Fault]:
+def _line(books: Books, body: Json, line: Json) -> Iterator[Fault]:
     """The faults of one line; what is read later is only read when nothing was wrong before."""
     kind = str(line.get("DetailType", ""))
     if kind == "DescriptionOnly":
@@ -54,7 +58,11 @@ def _line(line: Json) -> Iterator[Fault]:
     if line.get("Amount") is None:
         yield faults.missing("Line.Amount")
     yield from _billable(detail)
-    detail.setdefault("TaxCodeRef", {"value": "NON"})
+    wrong = None if books.in_us else taxes.code_fault(books, body, detail)
+    if wrong is not None:
+        yield wrong
+    if books.in_us:
+        detail.setdefault("TaxCodeRef", {"value": "NON"})
     yield from amount_faults(line, detail)
 
 

@@ -1,12 +1,9 @@
-"""Rules of invoices, estimates, sales receipts, credit memos and refund receipts: lines, discount, sales tax, totals.
-
-US rules: a line is TAX or NON; the tax is the company's rate on the taxable sum, unless TotalTax overrides it.
-"""
+"""Rules of invoices, estimates, sales receipts, credit memos and refund receipts: lines, discount, totals."""
 
 from collections.abc import Iterator
 from decimal import Decimal
 
-from qbsync_local.sandbox.online import faults
+from qbsync_local.sandbox.online import faults, taxes
 from qbsync_local.sandbox.online.books import Books, Draft
 from qbsync_local.sandbox.online.faults import Fault
 from qbsync_local.sandbox.online.jsonio import Json
@@ -73,13 +70,13 @@ def _item_line(books: Books, draft: Draft, line: Json, detail: Json) -> Iterator
     start = item.body.get("InvStartDate") if item and item.body["Type"] == "Inventory" else None
     if start and str(draft.body["TxnDate"]) < str(start):
         yield faults.rule("6270", "Transaction date is prior to start date for inventory item", "", "TxnDate")
-    code = detail.get("TaxCodeRef")
-    if code is None:
+    if books.in_us:
         taxable = item is None or bool(item.body.get("Taxable"))
-        using = bool(books.preference("TaxPrefs", "UsingSalesTax")) and _taxable(books, draft.body)
-        detail["TaxCodeRef"] = {"value": "TAX" if taxable and using else "NON"}
-    elif code["value"] not in {"TAX", "NON"}:
-        yield faults.rule("6100", "Invalid Line TaxCode", "US companies use TAX or NON.", "TaxCodeRef")
+        wrong = taxes.us_code_fault(books, draft.body, detail, taxable=taxable)
+    else:
+        wrong = taxes.code_fault(books, draft.body, detail)
+    if wrong is not None:
+        yield wrong
 
 
 def amount_faults(line: Json, detail: Json) -> Iterator[Fault]:
@@ -96,12 +93,6 @@ def amount_faults(line: Json, detail: Json) -> Iterator[Fault]:
         )
     if quantity and price is None:
         detail["UnitPrice"] = (given / quantity).quantize(Decimal("0.0000001")).normalize()
-
-
-def _taxable(books: Books, body: Json) -> bool:
-    reference = body.get("CustomerRef")
-    customer = books.find("Customer", reference["value"]) if reference else None
-    return customer is None or bool(customer.body.get("Taxable", True))
 
 
 def _defaults(books: Books, draft: Draft) -> None:
@@ -142,52 +133,21 @@ def _totals(books: Books, body: Json) -> None:
             discount += amount(line, "Amount")
     if items:
         lines.append({"Amount": subtotal, "DetailType": "SubTotalLineDetail", "SubTotalLineDetail": {}})
+    body["TotalAmt"] = cents(subtotal - discount + _tax(books, body, items, subtotal, discount))
+
+
+def _tax(books: Books, body: Json, items: list[Json], subtotal: Decimal, discount: Decimal) -> Decimal:
+    if not books.in_us:
+        details = [(amount(line, "Amount"), line["SalesItemLineDetail"]) for line in items]
+        return taxes.tax(books, body, details, taxes.SALES)
     taxable = sum((amount(line, "Amount") for line in items if _is_taxed(line)), ZERO)
     if body.get("ApplyTaxAfterDiscount") and subtotal:
         taxable -= cents(discount * taxable / subtotal)
-    tax = _tax(books, body, taxable)
-    body["TotalAmt"] = cents(subtotal - discount + tax)
+    return taxes.us_tax(books, body, taxable)
 
 
 def _is_taxed(line: Json) -> bool:
     return bool(line["SalesItemLineDetail"]["TaxCodeRef"]["value"] == "TAX")
-
-
-def _tax(books: Books, body: Json, taxable: Decimal) -> Decimal:
-    """Fill in TxnTaxDetail and give its total. Sent tax lines are ignored; a sent TotalTax overrides the computed one."""
-    sent: Json = body.pop("TxnTaxDetail", None) or {}
-    code = sent.get("TxnTaxCodeRef") or books.preference("TaxPrefs", "TaxGroupCodeRef")
-    if not books.preference("TaxPrefs", "UsingSalesTax") or not isinstance(code, dict):
-        body["TxnTaxDetail"] = {"TotalTax": ZERO}
-        return ZERO
-    charged = taxable if _taxable(books, body) else ZERO
-    lines = [_tax_line(books, rate, charged) for rate in _rates(books, code["value"])] if charged else []
-    computed = sum((amount(line, "Amount") for line in lines), ZERO)
-    total = cents(sent["TotalTax"]) if sent.get("TotalTax") is not None else computed
-    if total != computed and lines:
-        lines[0]["Amount"] = cents(lines[0]["Amount"] + total - computed)
-    body["TxnTaxDetail"] = {"TxnTaxCodeRef": {"value": code["value"]}, "TotalTax": total}
-    if lines:
-        body["TxnTaxDetail"]["TaxLine"] = lines
-    return total
-
-
-def _rates(books: Books, code: str) -> list[str]:
-    record = books.find("TaxCode", code)
-    details = (record.body.get("SalesTaxRateList") or {}).get("TaxRateDetail", []) if record else []
-    return [detail["TaxRateRef"]["value"] for detail in details]
-
-
-def _tax_line(books: Books, rate: str, taxable: Decimal) -> Json:
-    record = books.find("TaxRate", rate)
-    percent = Decimal(record.body["RateValue"]) if record else Decimal(0)
-    detail = {
-        "TaxRateRef": {"value": rate},
-        "PercentBased": True,
-        "TaxPercent": percent,
-        "NetAmountTaxable": taxable,
-    }
-    return {"Amount": cents(taxable * percent / 100), "DetailType": "TaxLineDetail", "TaxLineDetail": detail}
 
 
 def _settle(books: Books, draft: Draft) -> Fault | None:

@@ -16,8 +16,8 @@ def document_rules(books: Books, draft: Draft) -> Fault | None:
     """Settle date, number and currency of a document; the first fault, or None."""
     body = draft.body
     body.setdefault("TxnDate", books.today())
-    currency = body.setdefault("CurrencyRef", {"value": "USD", "name": "United States Dollar"})
-    if currency["value"] != "USD" and not books.preference("CurrencyPrefs", "MultiCurrencyEnabled"):
+    currency = body.setdefault("CurrencyRef", {"value": books.currency})
+    if currency["value"] != books.currency and not books.preference("CurrencyPrefs", "MultiCurrencyEnabled"):
         return faults.business(
             "The currency of the transaction is invalid: the company does not use multicurrency."
         )
