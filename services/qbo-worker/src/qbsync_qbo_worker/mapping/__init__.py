@@ -1,35 +1,47 @@
 """One module per kind: the contract's entity to QuickBooks Online's JSON and back, pure functions."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Mapping
 
-from qbsync_qbo_worker.mapping import customer, invoice, item, job
+from qbsync_qbo_worker.mapping import (
+    bill,
+    credit_memo,
+    customer,
+    employee,
+    estimate,
+    invoice,
+    item,
+    job,
+    payment,
+    purchase_order,
+    refund_receipt,
+    sales_receipt,
+    time_entry,
+    vendor,
+)
+from qbsync_qbo_worker.mapping.base import IncompleteError, Json, Mapper
 from qbsync_shared.entities import Entity
 from qbsync_shared.kinds import Kind
 
-Json = dict[str, Any]
+__all__ = ["MAPPERS", "IncompleteError", "Json", "Mapper", "payload_of"]
 
+_MODULES = (
+    customer,
+    job,
+    vendor,
+    employee,
+    item,
+    estimate,
+    invoice,
+    sales_receipt,
+    credit_memo,
+    refund_receipt,
+    payment,
+    purchase_order,
+    bill,
+    time_entry,
+)
 
-@dataclass(frozen=True, kw_only=True)
-class Mapper:
-    """How one kind is written and read.
-
-    ``write(entity, fields, lines, creating=...)`` gives the properties to send, without Id, SyncToken and sparse;
-    ``read(record)`` gives the contract's entity as JSON values.
-    """
-
-    kind: Kind
-    resource: str
-    write: Callable[..., Json]
-    read: Callable[[Json], Json]
-
-
-def _mapper(module: Any) -> Mapper:
-    return Mapper(kind=module.KIND, resource=module.RESOURCE, write=module.write, read=module.read)
-
-
-MAPPERS: dict[Kind, Mapper] = {mapper.kind: mapper for mapper in map(_mapper, (customer, job, item, invoice))}
+MAPPERS: dict[Kind, Mapper] = {module.MAPPER.kind: module.MAPPER for module in _MODULES}
 
 
 def payload_of(entity: Entity, fields: Collection[str], lines: Mapping[str, str], *, creating: bool) -> Json:
@@ -37,5 +49,6 @@ def payload_of(entity: Entity, fields: Collection[str], lines: Mapping[str, str]
 
     Raises:
         KeyError: the kind has no mapper.
+        IncompleteError: QuickBooks demands what the entity does not have.
     """
     return MAPPERS[entity.of_kind].write(entity, fields, lines, creating=creating)

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Mapping
 
+from qbsync_qbo_worker.mapping.base import Mapper
 from qbsync_qbo_worker.mapping.contacts import contact_in, contact_out, shipping_out, terms_out
 from qbsync_qbo_worker.mapping.values import Json, address_in, chosen, present, reference_in, reference_out
 from qbsync_shared.entities import Customer
 from qbsync_shared.kinds import Kind
 
 KIND = Kind.CUSTOMER
-RESOURCE = "Customer"
 
 
 def write(entity: Customer, fields: Collection[str], lines: Mapping[str, str], *, creating: bool) -> Json:
@@ -37,3 +37,6 @@ def read(record: Json) -> Json:
             "notes": record.get("Notes"),
         }
     )
+
+
+MAPPER = Mapper(kind=KIND, resource="Customer", write=write, read=read, found_by="DisplayName")

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Mapping
 
+from qbsync_qbo_worker.mapping.base import Mapper
 from qbsync_qbo_worker.mapping.values import Json, chosen, money_in, present, reference_in, reference_out
 from qbsync_shared.entities import Item, ItemType
 from qbsync_shared.kinds import Kind
 
 KIND = Kind.ITEM
-RESOURCE = "Item"
 
 _TYPES = {
     ItemType.SERVICE: "Service",
@@ -63,3 +63,6 @@ def read(record: Json) -> Json:
             "active": record.get("Active", True),
         }
     )
+
+
+MAPPER = Mapper(kind=KIND, resource="Item", write=write, read=read, found_by="Name")

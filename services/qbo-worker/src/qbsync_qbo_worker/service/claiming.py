@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from qbsync_qbo_worker.mapping import MAPPERS
+from qbsync_qbo_worker.mapping import MAPPERS, IncompleteError
 from qbsync_qbo_worker.postgres import calls as store
 from qbsync_qbo_worker.postgres.calls import Lease, StoredCall
 from qbsync_qbo_worker.quickbooks import Call
@@ -178,6 +178,8 @@ class Claims:
             if item.direction is Direction.IMPORT or entity is None:
                 return requests.re_read(item)
             return requests.call_of(item, entity, requestid=self._make_id())
+        except IncompleteError as why:
+            return Failed(code="QS-INVALID", message=str(why))
         except Exception:
             log.exception("record_not_mapped", tenant=item.tenant, sync_id=item.sync_id)
             return Failed(code="QS-QUARANTINED", message="qbsync could not write this record for QuickBooks.")

@@ -151,10 +151,10 @@ class Finder:
     async def _rows(self, wanted: AskedFor, resource: str) -> list[Json]:
         if resource in _CONTACTS:
             where = f"DisplayName = {literal(wanted.text)} AND {ANY_STATE}"
-        elif wanted.kind is Kind.ITEM:
-            where = f"Name = {literal(wanted.text)} AND {ANY_STATE}"
         else:
-            where = f"DocNumber = {literal(wanted.text)}"
+            where = f"{MAPPERS[wanted.kind].found_by} = {literal(wanted.text)}"
+            if wanted.kind is Kind.ITEM:
+                where += f" AND {ANY_STATE}"
         statement = f"SELECT * FROM {resource} WHERE {where} ORDERBY Id MAXRESULTS 20"  # noqa: S608 - QuickBooks' own language, values escaped by literal()
         answer = await self._sender.send(wanted.tenant, query_call(statement))
         if answer.fault is not None:
@@ -171,7 +171,7 @@ def _resources(kind: Kind) -> tuple[str, ...]:
     if kind in CONTACTS:
         own = next((name for name, one in _CONTACTS.items() if one is kind), "Customer")
         return (own, *(name for name in _CONTACTS if name != own))
-    return (MAPPERS[kind].resource,) if kind in MAPPERS else ()
+    return (MAPPERS[kind].resource,) if kind in MAPPERS and MAPPERS[kind].found_by else ()
 
 
 def _seen(resource: str, wanted: Kind, record: Json) -> Seen:

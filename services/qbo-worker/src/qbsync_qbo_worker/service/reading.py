@@ -53,9 +53,21 @@ class Source:
 
 
 SOURCES = (
-    Source(resource="Customer", name_list=True),
-    Source(resource="Item", name_list=True),
-    Source(resource="Invoice", name_list=False),
+    *(Source(resource=name, name_list=True) for name in ("Customer", "Vendor", "Employee", "Item")),
+    *(
+        Source(resource=name, name_list=False)
+        for name in (
+            "Estimate",
+            "Invoice",
+            "SalesReceipt",
+            "CreditMemo",
+            "RefundReceipt",
+            "Payment",
+            "PurchaseOrder",
+            "Bill",
+            "TimeActivity",
+        )
+    ),
 )
 
 

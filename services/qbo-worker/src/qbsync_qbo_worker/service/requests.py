@@ -21,7 +21,6 @@ from qbsync_shared.entities import Entity
 from qbsync_shared.kinds import Kind, Operation
 from qbsync_shared.outcomes import Failed, Succeeded
 
-_NUMBERED = frozenset({Kind.INVOICE})
 _ANY_STATE = "Active IN (true, false)"
 
 
@@ -95,6 +94,9 @@ def _change(item: WorkItem, entity: Entity, requestid: str) -> Call:
         return write_call(mapper.resource, {**payload, **key, "sparse": True}, requestid=requestid)
     if item.operation is Operation.DEACTIVATE:
         return write_call(mapper.resource, {**key, "sparse": True, "Active": False}, requestid=requestid)
+    if item.operation is Operation.VOID and mapper.void_by_update:
+        voided = {**key, "sparse": True}
+        return write_call(mapper.resource, voided, requestid=requestid, operation="update", include="void")
     return write_call(mapper.resource, key, requestid=requestid, operation=item.operation.value)
 
 
@@ -141,19 +143,26 @@ def re_read(item: WorkItem) -> Call:
 
 
 def look_up(item: WorkItem) -> Call | None:
-    """Find what a create may have made: by its number or name, else by its date and customer."""
-    resource = MAPPERS[item.kind].resource
-    if item.kind not in _NUMBERED:
-        field = "Name" if item.kind is Kind.ITEM else "DisplayName"
-        return _query(resource, f"{field} = {literal(str(item.data['name']))} AND {_ANY_STATE}")
-    if item.data.get("number"):
-        return _query(resource, f"DocNumber = {literal(str(item.data['number']))}")
-    entity = item.entity
-    owner = (getattr(entity, "job", None) or getattr(entity, "customer", None)) if entity else None
-    if owner is None or not owner.quickbooks_id:
-        return None
-    day = literal(str(item.data["date"]))
-    return _query(resource, f"TxnDate = {day} AND CustomerRef = {literal(owner.quickbooks_id)}")
+    """Find what a create may have made: by its name or number, else by its date and whom it is about."""
+    mapper = MAPPERS[item.kind]
+    if "name" in item.data:
+        return _query(
+            mapper.resource, f"{mapper.found_by} = {literal(str(item.data['name']))} AND {_ANY_STATE}"
+        )
+    if item.data.get("number") and mapper.found_by:
+        return _query(mapper.resource, f"{mapper.found_by} = {literal(str(item.data['number']))}")
+    where = f"TxnDate = {literal(str(item.data['date']))}"
+    if mapper.party is None:
+        return _query(mapper.resource, where)
+    party = _party(item.entity)
+    return _query(mapper.resource, f"{where} AND {mapper.party} = {literal(party)}") if party else None
+
+
+def _party(entity: Entity | None) -> str | None:
+    """QuickBooks' id of whom a transaction is about."""
+    named = (getattr(entity, field, None) for field in ("job", "customer", "vendor"))
+    reference = next((one for one in named if one is not None), None)
+    return reference.quickbooks_id if reference else None
 
 
 def _query(resource: str, where: str) -> Call:

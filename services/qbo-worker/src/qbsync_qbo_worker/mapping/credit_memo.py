@@ -1,0 +1,6 @@
+"""Credit memo."""
+
+from qbsync_qbo_worker.mapping.sales import sale
+from qbsync_shared.kinds import Kind
+
+MAPPER = sale(Kind.CREDIT_MEMO, "CreditMemo")
