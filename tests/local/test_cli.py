@@ -320,8 +320,31 @@ def test_resync_and_clear_id_ask_for_what_was_named(qbsync):
     )
     assert "1 asked for" in result.stdout
     assert json.loads(result.requests[-1].content) == {
-        "all_matching": {"code": "3120"}, "resync": True, "why": "gone"
+        "all_matching": {"code": "3120"}, "resync": True, "sure": False, "why": "gone"
     }  # fmt: skip
+
+
+def test_link_lists_what_quickbooks_holds_and_links_to_what_was_named(qbsync):
+    held = {
+        "quickbooks_id": "80-5",
+        "kind": "customer",
+        "label": "Oak & Sons",
+        "same": ["Name"],
+        "refusal": "",
+    }
+    vendor = {**held, "quickbooks_id": "80-6", "kind": "vendor", "refusal": "It is a vendor."}
+    looked = {"source": "read", "pending": True, "message": "", "as_of": None, "found": [held, vendor]}
+    done = {"asked": ["s-1"], "already": [], "refused": [], "remaining": 0}
+    answers = {("POST", "log", f"{UNSYNCED}/s-1/look-up"): looked, ("POST", "log", f"{UNSYNCED}/link"): done}
+    listed = qbsync("link", "oak", "s-1", answers=answers).stdout
+    assert "asked with the next run" in listed
+    assert "--to 80-5" in listed
+    assert "It is a vendor." in listed
+    assert json.loads(qbsync("link", "oak", "s-1", "--json", answers=answers).stdout) == looked
+    result = qbsync("link", "oak", "s-1", "--to", "80-5", answers=answers)
+    assert "Link: 1 asked for" in result.stdout
+    body = {"sync_id": "s-1", "quickbooks_id": "80-5", "why": ""}
+    assert json.loads(result.requests[-1].content) == body
 
 
 def test_resync_wants_to_know_which_and_tells_refusals(qbsync):

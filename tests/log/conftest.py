@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from qbsync_log.app import make_pages, make_routers
+from qbsync_log.service import looking
 from qbsync_log.settings import LogSettings
 from qbsync_shared.clock import FrozenClock
 from qbsync_shared.ids import MakeId
@@ -20,6 +21,13 @@ KEY = "a key for the tests of the log, long enough"
 NOW = datetime(2026, 11, 12, 17, 16, tzinfo=UTC)
 BASE = "http://127.0.0.1:8104"
 Bearer = Callable[..., dict[str, str]]
+SignIn = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no connector service here: nothing is gained by waiting for it."""
+    monkeypatch.setattr(looking, "PATIENCE_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -68,5 +76,16 @@ def bearer(clock: FrozenClock) -> Bearer:
     def make(role: Role = Role.VIEWER, tenant: str = "oak") -> dict[str, str]:
         token = issue_token(KEY, tenant=tenant, role=role, sub="u-1", name="Dana R.", clock=clock)
         return {"authorization": f"Bearer {token}"}
+
+    return make
+
+
+@pytest.fixture
+def sign_in(client: httpx.AsyncClient, clock: FrozenClock) -> SignIn:
+    """``sign_in(Role.ADMIN)``: the session cookie, as after the hand-over."""
+
+    def make(role: Role = Role.APPROVER, tenant: str = "oak") -> None:
+        token = issue_token(KEY, tenant=tenant, role=role, sub="u-1", name="Dana R.", clock=clock)
+        client.cookies.set("qbsync_session", token)
 
     return make

@@ -104,7 +104,7 @@ class Story:
     def cancelled(self, sync_id: str, code: str = "QS-CANCELLED", **more: Any) -> said.SyncCancelled:
         return self._event(said.SyncCancelled, sync_id, code=code, **more)
 
-    def linked(self, kind: str, app_id: str, quickbooks_id: str = "80-1") -> said.LinkCreated:
+    def linked(self, kind: str, app_id: str, quickbooks_id: str = "80-1", **more: Any) -> said.LinkCreated:
         return self._keep(
             said.LinkCreated(
                 **self._stamp(),
@@ -113,6 +113,24 @@ class Story:
                 kind=Kind(kind),
                 app_id=app_id,
                 quickbooks_id=quickbooks_id,
+                **more,
+            )
+        )
+
+    def looked_up(
+        self, command_id: str, text: str, found: list[dict[str, Any]], **more: Any
+    ) -> said.LookUpAnswered:
+        answer = {"kind": Kind.CUSTOMER, "source": said.LookUpSource.QUICKBOOKS, **more}
+        stamp = self._stamp()
+        return self._keep(
+            said.LookUpAnswered(
+                **stamp,
+                edition=self.edition,
+                command_id=command_id,
+                text=text,
+                found=tuple(found),
+                as_of=stamp["occurred_at"],
+                **answer,
             )
         )
 

@@ -17,14 +17,12 @@ from qbsync_shared.messaging import provision, publish
 from qbsync_shared.messaging.dead_letters import DeadLetter, Reason, record
 from qbsync_shared.postgres import Database
 from qbsync_shared.web import Role
-from tests.log.conftest import NOW, Bearer
+from tests.log.conftest import NOW, Bearer, SignIn
 from tests.log.story import Story, customer, hear
 from tests.log.test_api import outbox
-from tests.log.test_pages import PAGE, SignIn, csrf, read, sign_in, words
+from tests.log.test_pages import PAGE, csrf, read, words
 from tests.log.test_projection import a_busy_day, dump
 from tests.shared.messaging.support import running_bus, until
-
-__all__ = ["sign_in"]
 
 
 def letter(event_id: str = "e1", service: str = "wizard", tenant: str = "oak") -> DeadLetter:

@@ -2,34 +2,20 @@
 
 import html
 import re
-from collections.abc import Callable
 
 import httpx
-import pytest
 
 from qbsync_shared.clock import FrozenClock
 from qbsync_shared.kinds import Kind
 from qbsync_shared.messages import Dependency
 from qbsync_shared.postgres import Database
-from qbsync_shared.web import Role, issue_token
-from tests.log.conftest import KEY
+from qbsync_shared.web import Role
+from tests.log.conftest import SignIn
 from tests.log.story import Story, customer, hear, invoice
 from tests.log.test_api import outbox
 from tests.log.test_projection import a_busy_day
 
 PAGE = {"accept": "text/html"}
-SignIn = Callable[..., None]
-
-
-@pytest.fixture
-def sign_in(client: httpx.AsyncClient, clock: FrozenClock) -> SignIn:
-    """``sign_in(Role.ADMIN)``: the session cookie, as after the hand-over."""
-
-    def make(role: Role = Role.APPROVER, tenant: str = "oak") -> None:
-        token = issue_token(KEY, tenant=tenant, role=role, sub="u-1", name="Dana R.", clock=clock)
-        client.cookies.set("qbsync_session", token)
-
-    return make
 
 
 async def read(client: httpx.AsyncClient, path: str) -> str:
@@ -148,12 +134,12 @@ async def test_clear_id_asks_for_a_look_and_a_reason(
     refused = await client.post(path, data={"csrf": csrf(page), "action": "resync"}, headers=PAGE)
     assert refused.status_code == 422
     assert "Say why" in refused.text
-    assert await outbox(log_database) == []
+    assert [subject for subject, _ in await outbox(log_database)] == ["desktop.command.look-up"]
     form = {"csrf": csrf(page), "action": "resync", "sure": "1", "why": "Deleted by the bookkeeper"}
     done = await client.post(path, data=form)
     assert done.status_code == 303
     sent = [subject for subject, _ in await outbox(log_database)]
-    assert sent == [
+    assert sent[1:] == [
         "desktop.command.clear-id",
         "desktop.audit.recorded",
         "wizard.command.resync",

@@ -95,6 +95,9 @@ async def test_a_day_is_recorded(log_database: Database) -> None:
 @pytest.mark.parametrize("seed", range(6))
 async def test_any_order_and_any_repetition_give_the_same_log(log_database: Database, seed: int) -> None:
     story = a_busy_day()
+    story.approved("s08", customer("C-60", "Elm Yard"))
+    story.failed("s08", "3100", "The name is in use.")
+    story.linked("customer", "C-60", "80-60", by="Dana R.", command_id="c-60")
     await hear(log_database, *story.said)
     expected = await dump(log_database)
     for tenant_row in (TENANT,):

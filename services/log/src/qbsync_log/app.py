@@ -9,6 +9,7 @@ from qbsync_log.letters import LetterReader
 from qbsync_log.messages import SCHEMA, SUBSCRIPTIONS
 from qbsync_log.service.commands import Commands
 from qbsync_log.service.expiry import Expiry
+from qbsync_log.service.looking import Looking
 from qbsync_log.settings import LogSettings
 from qbsync_log.web.pages import routers
 from qbsync_log.web.site import Site
@@ -37,8 +38,16 @@ def make_routers(
 ) -> Sequence[APIRouter]:
     """API and pages over an open database."""
     commands = Commands(clock=pages.clock, make_id=make_id)
-    site = Site(database=database, commands=commands, settings=settings, pages=pages, hints=hints)
-    return [http.routes(database, commands), *routers(site)]
+    looking = Looking(database=database, commands=commands)
+    site = Site(
+        database=database,
+        commands=commands,
+        looking=looking,
+        settings=settings,
+        pages=pages,
+        hints=hints,
+    )
+    return [http.routes(database, commands, looking), *routers(site)]
 
 
 def build(settings: LogSettings) -> FastAPI:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Response
 from starlette.responses import StreamingResponse
 
+from qbsync_log.domain.permissions import Refusal
 from qbsync_log.export import sync_csv
 from qbsync_log.postgres import listing, reading
 from qbsync_log.postgres.listing import Filters
@@ -15,6 +16,8 @@ from qbsync_log.schemas import (
     CodeItem,
     CodeQuery,
     EventItem,
+    LinkSelection,
+    LookUpItem,
     Matching,
     RefusedItem,
     RequestItem,
@@ -28,6 +31,7 @@ from qbsync_log.schemas import (
     UnsyncedQuery,
 )
 from qbsync_log.service.commands import Asked, Commands
+from qbsync_log.service.looking import Looking
 from qbsync_shared.catalogue import Guidance, Scope, entries
 from qbsync_shared.postgres import Connection, Database
 from qbsync_shared.states import StateGroup
@@ -99,11 +103,12 @@ def answer_of(result: Asked, remaining: int = 0) -> AskedAnswer:
     return AskedAnswer(asked=result.asked, already=result.already, refused=refused, remaining=remaining)
 
 
-def routes(database: Database, commands: Commands) -> APIRouter:
+def routes(database: Database, commands: Commands, looking: Looking) -> APIRouter:
     """All routes of the API."""
     router = APIRouter(prefix="/api/v1")
     _lists(router, database)
     _actions(router, database, commands)
+    _linking(router, database, commands, looking)
     router.add_api_route("/status-codes", status_codes, response_model=Listing[CodeItem])
     return router
 
@@ -184,9 +189,53 @@ def _actions(router: APIRouter, database: Database, commands: Commands) -> None:
             await known_tenant(connection, tenant)
             ids, remaining = await _selected(connection, tenant, selection)
             result = await commands.clear_id(
-                connection, tenant, ids, by=principal.name, why=selection.why, resync=selection.resync
+                connection,
+                tenant,
+                ids,
+                by=principal.name,
+                why=selection.why,
+                resync=selection.resync,
+                sure=selection.sure,
             )
         return answer_of(result, remaining)
+
+
+def _linking(router: APIRouter, database: Database, commands: Commands, looking: Looking) -> None:
+    @router.post("/tenants/{tenant}/unsynced/{sync_id}/look-up")
+    async def look_up(
+        tenant: str, sync_id: SyncIdPath, principal: Approver, response: Response, *, again: bool = False
+    ) -> LookUpItem:
+        """What QuickBooks holds under the name or number of an unsynced entity. QuickBooks is asked anew after ten minutes, or with ``again``."""
+        response.headers["cache-control"] = "no-store"
+        async with database.tenant(tenant) as connection:
+            await known_tenant(connection, tenant)
+        look = await looking.look(tenant, sync_id, by=principal.name, again=again)
+        if look is None:
+            raise not_found("sync")
+        return LookUpItem.of(look)
+
+    @router.post("/tenants/{tenant}/unsynced/link", status_code=202)
+    async def link(
+        tenant: str, principal: Approver, selection: LinkSelection, response: Response
+    ) -> AskedAnswer:
+        """Link an unsynced entity to a record that QuickBooks holds. What differs then waits in the Sync Wizard."""
+        response.headers["cache-control"] = "no-store"
+        async with database.tenant(tenant) as connection:
+            await known_tenant(connection, tenant)
+            result = await commands.link(
+                connection,
+                tenant,
+                selection.sync_id,
+                selection.quickbooks_id,
+                by=principal.name,
+                why=selection.why,
+            )
+        if result.command_id is not None:
+            state, answer = await looking.outcome(tenant, result.command_id)
+            if state == "refused":
+                result.asked.clear()
+                result.refused[selection.sync_id] = Refusal("refused", answer)
+        return answer_of(result)
 
 
 async def _selected(connection: Connection, tenant: str, selection: Selection) -> tuple[list[str], int]:

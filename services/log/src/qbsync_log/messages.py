@@ -123,6 +123,7 @@ SUBSCRIPTIONS: tuple[Subscription[Any], ...] = (
     ),
     _from(EVENTS, "*", said.LinkCreated, repository.record_link),
     _from(EVENTS, "*", said.LinkCleared, repository.record_link),
+    _from(EVENTS, "*", said.LookUpAnswered, repository.record_look_up),
     _from(EVENTS, "*", said.ConnectionChanged, repository.record_connection, "connection"),
     _from(EVENTS, "*", said.SessionEnded, repository.record_session, "connection"),
     _from(EVENTS, "wizard", said.BadgeChanged, repository.record_badge),

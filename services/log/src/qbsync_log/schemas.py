@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from qbsync_log.domain.unsynced import Bucket, guidance, problem
 from qbsync_log.postgres.rows import record_of
+from qbsync_log.service.looking import Look
 from qbsync_shared.catalogue import Guidance
 from qbsync_shared.kinds import Direction, Edition, Kind, Operation
 from qbsync_shared.states import StateGroup, SyncState
@@ -225,9 +226,79 @@ class Selection(BaseModel):
 
 
 class ClearSelection(Selection):
-    """The same for Clear ID; with ``resync`` they are created anew right after."""
+    """The same for Clear ID; with ``resync`` they are created anew right after.
+
+    Refused where QuickBooks was seen to hold another record of that name or number that is linked to nothing, unless
+    ``sure`` says that somebody looked and it is another one.
+    """
 
     resync: bool = False
+    sure: bool = False
+
+
+class LinkSelection(BaseModel):
+    """Which unsynced entity, and the record of QuickBooks that it belongs to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sync_id: SyncId
+    quickbooks_id: SyncId
+    why: str = Field(default="", max_length=1_000)
+
+
+class FoundItem(BaseModel):
+    """A record of QuickBooks. ``refusal`` says why it cannot be linked to; empty where it can."""
+
+    quickbooks_id: str
+    kind: str
+    label: str
+    refusal: str
+    same: list[str] = Field(description="the fields in which both agree")
+
+
+class LookUpItem(BaseModel):
+    """What QuickBooks holds under a name or number.
+
+    ``source`` is ``quickbooks`` where it was asked, ``read`` where this is what was read before; empty while there is no
+    answer. ``pending``: QuickBooks' own answer is to come (Desktop: with the next run).
+    """
+
+    linked: str | None = Field(description="the record that it is linked to now")
+    asked_at: datetime | None
+    answered_at: datetime | None
+    source: Literal["", "read", "quickbooks"]
+    as_of: datetime | None
+    pending: bool
+    message: str
+    found: list[FoundItem]
+
+    @classmethod
+    def of(cls, look: Look) -> "LookUpItem":
+        """As JSON."""
+        looked = look.looked
+        source: Literal["", "read", "quickbooks"] = ""
+        if looked is not None and looked.answered:
+            source = "quickbooks" if looked.asked else "read"
+        found = [
+            FoundItem(
+                quickbooks_id=one.quickbooks_id,
+                kind=one.kind,
+                label=one.label,
+                refusal=one.refusal,
+                same=[row.label for row in one.rows if row.same],
+            )
+            for one in look.candidates
+        ]
+        return cls(
+            linked=look.linked,
+            asked_at=looked.asked_at if looked else None,
+            answered_at=looked.answered_at if looked else None,
+            source=source,
+            as_of=looked.as_of if looked else None,
+            pending=looked.pending if looked else False,
+            message=looked.message if looked else "",
+            found=found,
+        )
 
 
 class RefusedItem(BaseModel):

@@ -16,6 +16,7 @@ COMMANDS = {
     "unsynced": "unsynced:unsynced",
     "resync": "unsynced:resync",
     "clear-id": "unsynced:clear_id",
+    "link": "unsynced:link",
     "audit": "audit:audit",
     "token": "access:token",
     "serve": "access:serve",

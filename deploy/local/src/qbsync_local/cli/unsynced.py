@@ -1,4 +1,4 @@
-"""`qbsync unsynced`, `resync`, `clear-id`: what the log's page of Unsynced Entities does, from the command line."""
+"""`qbsync unsynced`, `resync`, `clear-id`, `link`: what the log's page of Unsynced Entities does, from the command line."""
 
 from typing import Annotated, Any
 
@@ -9,6 +9,8 @@ from qbsync_local.cli.output import print_json, print_rows, say
 from qbsync_shared.kinds import Kind
 
 COLUMNS = ("sync_id", "unsynced", "kind", "label", "code", "message", "what to do")
+
+FOUND = ("quickbooks_id", "kind", "label", "same", "link")
 
 KindOption = Annotated[Kind | None, typer.Option(help="Only this kind.")]
 CodeOption = Annotated[str | None, typer.Option(help="Only this status code.")]
@@ -67,16 +69,68 @@ def clear_id(
     then_resync: Annotated[
         bool, typer.Option("--resync", help="Create them anew in QuickBooks right after.")
     ] = False,
+    sure: Annotated[
+        bool, typer.Option("--sure", help="Also where QuickBooks holds another one of that name or number.")
+    ] = False,
     why: Why = "",
     data: Data = DATA,
     as_json: Json = False,
 ) -> None:
-    """Drop the links of entities whose record is gone from QuickBooks. Look into QuickBooks first."""
-    body = {**_selection(only, everything=everything, kind=kind, code=code, why=why), "resync": then_resync}
+    """Drop the links of entities whose record is gone from QuickBooks. `qbsync link` looks into QuickBooks first."""
+    body = _selection(only, everything=everything, kind=kind, code=code, why=why)
+    body |= {"resync": then_resync, "sure": sure}
     with connect(context, data) as api:
         path = f"/api/v1/tenants/{tenant}/unsynced/clear-id"
         answer = api.call("POST", "log", path, json=body).json()
     _report("Clear ID", answer, as_json=as_json)
+
+
+def link(
+    context: typer.Context,
+    tenant: Tenant,
+    sync_id: Annotated[str, typer.Argument(help="The unsynced entity's sync, see `qbsync unsynced`.")],
+    *,
+    to: Annotated[
+        str | None, typer.Option(help="QuickBooks' id of the record to link to; without it they are listed.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Ask QuickBooks anew.")] = False,
+    why: Why = "",
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """Link an unsynced entity to what QuickBooks holds under its name or number; first list what that is."""
+    base = f"/api/v1/tenants/{tenant}/unsynced"
+    with connect(context, data) as api:
+        if to is None:
+            path = f"{base}/{sync_id}/look-up"
+            found = api.call("POST", "log", path, params={"again": again}).json()
+        else:
+            body = {"sync_id": sync_id, "quickbooks_id": to, "why": why}
+            answer = api.call("POST", "log", f"{base}/link", json=body).json()
+    if to is not None:
+        _report("Link", answer, as_json=as_json)
+    elif as_json:
+        print_json(found)
+    else:
+        say(_known_from(found))
+        rows = [
+            {
+                **one,
+                "same": ", ".join(one["same"]),
+                "link": one["refusal"] or f"--to {one['quickbooks_id']}",
+            }
+            for one in found["found"]
+        ]
+        print_rows(rows, FOUND, as_json=False, empty="QuickBooks holds nothing of that name or number.")
+
+
+def _known_from(found: dict[str, Any]) -> str:
+    if not found["source"]:
+        return "QuickBooks has not answered yet. Repeat the command in a moment."
+    if found["source"] == "quickbooks":
+        return f"QuickBooks was asked at {found['as_of']}."
+    more = " QuickBooks itself is asked with the next run." if found["pending"] else ""
+    return f"{found['message'] or 'From what was read of QuickBooks.'}{more}"
 
 
 def _selection(

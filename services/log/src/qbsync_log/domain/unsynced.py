@@ -45,18 +45,21 @@ def words_for(why: Problem, edition: Edition) -> Guidance:
     return explain(why.code, edition, text=why.message)
 
 
-def bucket(record: SyncRecord, *, asked: bool = False, dependency_moves: bool = False) -> Bucket | None:
+def bucket(
+    record: SyncRecord, *, asked: bool = False, dependency_moves: bool = False, linked_since: bool = False
+) -> Bucket | None:
     """Where the latest sync of an entity is listed; ``None`` for what is not unsynced.
 
     Args:
         record: the latest sync of the entity.
         asked: a person pressed Resync, and the answer is still to come.
         dependency_moves: whether what it waits for will arrive without a person (see ``moves``).
+        linked_since: whether its record was linked after it failed: what differs then waits in the Sync Wizard.
     """
     if record.state in (SyncState.PENDING, SyncState.IN_FLIGHT):
         return Bucket.RESYNCING if record.resync_of else None
     why = problem(record)
-    if why is None:
+    if why is None or (linked_since and record.state is SyncState.FAILED):
         return None
     if asked:
         return Bucket.RESYNCING

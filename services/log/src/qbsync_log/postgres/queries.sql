@@ -106,6 +106,10 @@ update request r set state = 'answered'
  where r.tenant_id = $1 and r.action = 'clear-id' and r.state = 'open'
    and s.tenant_id = r.tenant_id and s.sync_id = r.sync_id and s.entity_key = $2;
 
+-- name: close_link_request
+-- They were linked, as this command asked.
+update request set state = 'answered' where tenant_id = $1 and command_id = $2 and state = 'open';
+
 -- name: refuse_request
 -- The command was refused.
 update request set state = 'refused', code = $3, answer = $4
@@ -153,7 +157,7 @@ with s as (delete from sync where tenant_id = $1), w as (delete from sync_word w
      e as (delete from sync_event where tenant_id = $1), l as (delete from link where tenant_id = $1),
      c as (delete from connection where tenant_id = $1), x as (delete from session where tenant_id = $1),
      b as (delete from badge where tenant_id = $1), r as (delete from request where tenant_id = $1),
-     a as (delete from audit where tenant_id = $1)
+     a as (delete from audit where tenant_id = $1), k as (delete from look_up where tenant_id = $1)
 delete from tally where tenant_id = $1;
 
 -- name: upsert_connection
@@ -199,6 +203,30 @@ select quickbooks_id, linked, changed_at, by, why from link
  where tenant_id = $1 and kind = $2 and app_id = $3
  order by version desc
  limit 1;
+
+-- name: linked_since
+-- Whether the newest link of a record holds and is newer than a moment.
+select linked and changed_at > $4 from link
+ where tenant_id = $1 and kind = $2 and app_id = $3
+ order by version desc
+ limit 1;
+
+-- name: insert_look_up
+-- Somebody looks into QuickBooks.
+insert into look_up (tenant_id, command_id, sync_id, text, asked_by, asked_at) values ($1, $2, $3, $4, $5, $6);
+
+-- name: answer_look_up
+-- What QuickBooks holds; once it answered itself, nothing else counts.
+update look_up set answered_at = $3, pending = $4, source = $5, as_of = $6, message = $7, found = $8
+ where tenant_id = $1 and command_id = $2 and pending;
+
+-- name: latest_look_up
+-- The newest look into QuickBooks for a sync.
+select * from look_up where tenant_id = $1 and sync_id = $2 order by asked_at desc, command_id desc limit 1;
+
+-- name: read_request
+-- What became of a command.
+select state, code, answer from request where tenant_id = $1 and command_id = $2;
 
 -- name: insert_audit
 -- Who did what.

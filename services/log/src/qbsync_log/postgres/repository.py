@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from qbsync_log.domain.linking import LookedUp
 from qbsync_log.domain.records import Fact, SyncRecord, apply, entity_key
 from qbsync_log.domain.redaction import redact
 from qbsync_log.domain.unsynced import Bucket, bucket, cause_of, moves
@@ -16,6 +17,7 @@ from qbsync_shared.messages import (
     ConnectionChanged,
     LinkCleared,
     LinkCreated,
+    LookUpAnswered,
     SessionEnded,
     TenantConfigured,
 )
@@ -140,10 +142,25 @@ async def _settle(connection: Connection, tenant: str, key: str) -> None:
         assert row is not None
         latest = record_of(row)
         goes = await _dependency_moves(connection, latest)
-        listed = bucket(latest, asked=row["asked_at"] is not None, dependency_moves=goes)
+        listed = bucket(
+            latest,
+            asked=row["asked_at"] is not None,
+            dependency_moves=goes,
+            linked_since=await _linked_since(connection, latest),
+        )
         cause = cause_of(latest) if listed else None
         await connection.execute(QUERIES["set_bucket"], tenant, newest, listed, cause)
     await _move_waiting(connection, tenant, key, goes=moves(latest, listed))
+
+
+async def _linked_since(connection: Connection, record: SyncRecord) -> bool:
+    """Whether its record was linked after its last word."""
+    if record.known_app_id is None or record.standing.version == 0:
+        return False
+    found = await connection.fetchval(
+        QUERIES["linked_since"], record.tenant, record.kind.value, record.known_app_id, record.changed_at
+    )
+    return bool(found)
 
 
 async def _dependency_moves(connection: Connection, record: SyncRecord) -> bool:
@@ -179,16 +196,21 @@ async def record_link(connection: Connection, message: LinkCreated | LinkCleared
         message.version,
         cleared is None,
         message.occurred_at,
-        cleared.by if cleared else None,
-        cleared.why if cleared else None,
+        message.by,
+        message.why or None,
     )
     if not newer:
         return
     for row in await connection.fetch(QUERIES["rekey_candidates"], tenant, kind.value, message.quickbooks_id):
         await _rekey(connection, tenant, row["sync_id"], message.app_id)
+    key = entity_key(kind, app_id=message.app_id)
     if cleared is not None:
-        key = entity_key(kind, app_id=message.app_id)
         await connection.execute(QUERIES["close_clear_requests"], tenant, key)
+    elif message.command_id is not None:
+        await connection.execute(QUERIES["close_link_request"], tenant, message.command_id)
+    latest = await connection.fetchrow(QUERIES["latest_of_entity"], tenant, key)
+    if latest is not None and (cleared is not None or latest["bucket"] is not None):
+        await _settle(connection, tenant, key)
 
 
 async def _rekey(connection: Connection, tenant: str, sync_id: str, app_id: str) -> None:
@@ -206,6 +228,38 @@ async def is_linked(connection: Connection, tenant: str, kind: Kind, app_id: str
     """QuickBooks' id of a record of the app, if it is linked now."""
     row = await link(connection, tenant, kind, app_id)
     return str(row["quickbooks_id"]) if row and row["linked"] else None
+
+
+async def record_look_up(connection: Connection, message: LookUpAnswered) -> None:
+    """What QuickBooks holds under the name or number that somebody looked for."""
+    await connection.execute(
+        QUERIES["answer_look_up"],
+        message.tenant,
+        message.command_id,
+        message.occurred_at,
+        message.pending,
+        message.source.value,
+        message.as_of,
+        message.message,
+        list(message.found),
+    )
+
+
+async def look_up_of(connection: Connection, tenant: str, sync_id: str) -> LookedUp | None:
+    """The newest look into QuickBooks for a sync."""
+    row = await connection.fetchrow(QUERIES["latest_look_up"], tenant, sync_id)
+    if row is None:
+        return None
+    return LookedUp(
+        command_id=row["command_id"],
+        asked_at=row["asked_at"],
+        answered_at=row["answered_at"],
+        pending=row["pending"],
+        asked=row["source"] == "quickbooks",
+        as_of=row["as_of"],
+        message=row["message"],
+        found=tuple(row["found"]),
+    )
 
 
 async def record_tenant(connection: Connection, message: TenantConfigured) -> None:

@@ -1,17 +1,18 @@
-"""Resync and Clear ID: the log changes nothing by itself, it sends commands and keeps who asked for what."""
+"""Resync, Clear ID and Link: the log changes nothing by itself, it sends commands and keeps who asked for what."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from qbsync_log.domain.linking import may_link, wanted
 from qbsync_log.domain.permissions import UNKNOWN, Refusal, may_cancel, may_clear_id, may_resync
 from qbsync_log.domain.records import SyncRecord
 from qbsync_log.postgres import repository
 from qbsync_log.postgres.rows import record_of
 from qbsync_shared.clock import Clock
 from qbsync_shared.ids import MakeId
-from qbsync_shared.messages import AuditRecorded, Cancel, Channel, ClearId, Resync
+from qbsync_shared.messages import AuditRecorded, Cancel, Channel, ClearId, Link, LookUp, Resync
 from qbsync_shared.messages.base import stamp
 from qbsync_shared.messaging import publish
 from qbsync_shared.postgres import Connection
@@ -27,6 +28,7 @@ class Asked:
     asked: list[str] = field(default_factory=list)
     already: list[str] = field(default_factory=list)
     refused: dict[str, Refusal] = field(default_factory=dict)
+    command_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +54,21 @@ class Commands:
         return result
 
     async def clear_id(
-        self, connection: Connection, tenant: str, sync_ids: Sequence[str], *, by: str, why: str, resync: bool
+        self,
+        connection: Connection,
+        tenant: str,
+        sync_ids: Sequence[str],
+        *,
+        by: str,
+        why: str,
+        resync: bool,
+        sure: bool = False,
     ) -> Asked:
-        """Ask the connector service to drop the links, and with ``resync`` the wizard to approve again after that."""
+        """Ask the connector service to drop the links, and with ``resync`` the wizard to approve again after that.
+
+        It refuses where QuickBooks holds another one of that name or number, unless somebody is ``sure`` that it is
+        another one.
+        """
         result = Asked()
         for record, latest in await self._records(connection, tenant, sync_ids, result):
             app_id = record.known_app_id
@@ -62,7 +76,7 @@ class Commands:
             refusal = may_clear_id(record, latest=latest)
             if refusal is not None or app_id is None:
                 result.refused[record.sync_id] = refusal or UNKNOWN
-            elif await self._clear(connection, record, app_id, linked, by=by, why=why):
+            elif await self._clear(connection, record, app_id, linked, by=by, why=why, sure=sure):
                 result.asked.append(record.sync_id)
                 if resync:
                     await self._resync(connection, record, by=by, why=why, after_clear_id=True)
@@ -89,6 +103,64 @@ class Commands:
             await self._audit(connection, record, "cancel", channel, by=by, why=why, command_id=command_id)
             result.asked.append(record.sync_id)
         return result
+
+    async def link(
+        self,
+        connection: Connection,
+        tenant: str,
+        sync_id: str,
+        quickbooks_id: str,
+        *,
+        by: str,
+        why: str = "",
+    ) -> Asked:
+        """Ask the connector service to link the record of a sync to one of QuickBooks, in place of its present link."""
+        result = Asked()
+        for record, latest in await self._records(connection, tenant, [sync_id], result):
+            refusal, app_id = may_link(record, latest=latest), record.known_app_id
+            if refusal is not None or app_id is None:
+                result.refused[sync_id] = refusal or UNKNOWN
+                continue
+            command_id = await self._open_request(connection, record, "link", by=by, why=why)
+            if command_id is None:
+                result.already.append(sync_id)
+                continue
+            command = Link(
+                **stamp(command_id, tenant, self.clock.now()),
+                by=by,
+                why=why,
+                edition=record.edition,
+                kind=record.kind,
+                app_id=app_id,
+                quickbooks_id=quickbooks_id,
+                sync_id=sync_id,
+                instead_of=await repository.is_linked(connection, tenant, record.kind, app_id),
+            )
+            await publish(connection, command)
+            result.asked.append(sync_id)
+            result.command_id = command_id
+        return result
+
+    async def look_up(self, connection: Connection, record: SyncRecord, *, by: str) -> bool:
+        """Ask the connector service what QuickBooks holds under its name or number; False where it has neither."""
+        what = wanted(record)
+        if what is None:
+            return False
+        command_id, now = self.make_id(), self.clock.now()
+        command = LookUp(
+            **stamp(command_id, record.tenant, now),
+            by=by,
+            edition=record.edition,
+            kind=record.kind,
+            text=what.text,
+            app_id=record.known_app_id,
+            quickbooks_id=what.quickbooks_id,
+            sync_id=record.sync_id,
+        )
+        about = (record.tenant, command_id, record.sync_id, what.text, by, now)
+        await connection.execute(repository.QUERIES["insert_look_up"], *about)
+        await publish(connection, command)
+        return True
 
     async def _records(
         self, connection: Connection, tenant: str, sync_ids: Sequence[str], result: Asked
@@ -156,6 +228,7 @@ class Commands:
         *,
         by: str,
         why: str,
+        sure: bool,
     ) -> bool:
         command_id = await self._open_request(connection, record, "clear-id", by=by, why=why)
         if command_id is None:
@@ -169,6 +242,7 @@ class Commands:
             app_id=app_id,
             quickbooks_id=linked,
             sync_id=record.sync_id,
+            sure=sure,
         )
         await publish(connection, command)
         channel = Channel(record.edition.value)

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from qbsync_log.http import SyncIdPath, known_tenant, matching_ids
 from qbsync_log.schemas import Matching
 from qbsync_log.service.commands import Asked
+from qbsync_log.web.linking import carry_out, reason
 from qbsync_log.web.site import Site
 from qbsync_log.web.unsynced import clear_id_page
 from qbsync_shared.postgres import Connection
@@ -19,6 +20,7 @@ from qbsync_shared.web.session import read_form
 
 Approver = Annotated[Principal, Depends(require(Role.APPROVER))]
 Admin = Annotated[Principal, Depends(require(Role.ADMIN))]
+LINK = "link:"
 
 
 def routes(site: Site) -> APIRouter:
@@ -37,21 +39,18 @@ def routes(site: Site) -> APIRouter:
     @router.post("/t/{tenant}/unsynced/{sync_id}/clear-id")
     async def clear_id(request: Request, tenant: str, sync_id: SyncIdPath, admin: Admin) -> Response:
         form = await read_form(request)
-        why = str(form.get("why", "")).strip()[:1_000]
-        errors = {}
-        if form.get("action") not in {"resync", "clear"}:
-            errors["action"] = "Choose what should happen."
-        if not why:
-            errors["why"] = "Say why: it stands in the history of this record."
-        if form.get("sure") != "1":
-            errors["sure"] = "Tick that you looked in QuickBooks, or go back."
+        why, errors = reason(form), _missing(form)
         if errors:
-            return await clear_id_page(site, request, tenant, sync_id, errors=errors, given=form)
+            return await clear_id_page(site, request, tenant, sync_id, admin, errors=errors, given=form)
+        action = str(form["action"])
+        if action.startswith(LINK):
+            to = action.removeprefix(LINK)[:200]
+            return await carry_out(site, request, tenant, sync_id, admin, to=to, why=why)
         async with site.database.tenant(tenant) as connection:
             await known_tenant(connection, tenant)
-            again = form["action"] == "resync"
+            again = action == "resync"
             result = await site.commands.clear_id(
-                connection, tenant, [sync_id], by=admin.name, why=why, resync=again
+                connection, tenant, [sync_id], by=admin.name, why=why, resync=again, sure=True
             )
         return _back(f"/t/{tenant}/unsynced", result, did="clear-id")
 
@@ -65,6 +64,20 @@ def routes(site: Site) -> APIRouter:
         return _back(f"/t/{tenant}/log", result, did="cancel")
 
     return router
+
+
+def _missing(form: FormData) -> dict[str, str]:
+    """What the form of Clear ID lacks, by field."""
+    errors = {}
+    action = str(form.get("action", ""))
+    links = action.startswith(LINK)
+    if not links and action not in {"resync", "clear"}:
+        errors["action"] = "Choose what should happen."
+    if not reason(form):
+        errors["why"] = "Say why: it stands in the history of this record."
+    if not links and form.get("sure") != "1":
+        errors["sure"] = "Tick that you looked in QuickBooks, or go back."
+    return errors
 
 
 async def _chosen(connection: Connection, tenant: str, form: FormData) -> tuple[list[str], int]:

@@ -141,6 +141,9 @@ def _buttons(
                 buttons.append(Button(text, "connections", href))
             case Action.RESYNC if principal.may(Role.APPROVER):
                 buttons.append(_resync(first, count, cause))
+            case Action.LINK if principal.may(Role.APPROVER) and count == 1 and first.can_link:
+                href = f"/t/{tenant}/unsynced/{first.id}/link"
+                buttons.append(Button("Link to this one…", "link", href, asks=True))
             case Action.CLEAR_ID if principal.may(Role.ADMIN) and count == 1:
                 href = f"/t/{tenant}/unsynced/{first.id}/clear-id"
                 buttons.append(Button("Clear ID…", "unlink", href, asks=True))

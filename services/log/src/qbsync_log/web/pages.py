@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 
-from qbsync_log.web import actions, codes, ops, report, timeline, unsynced
+from qbsync_log.web import actions, codes, linking, ops, report, timeline, unsynced
 from qbsync_log.web.site import Site
 from qbsync_shared.web import Page
 from qbsync_shared.web.live import live_routes
@@ -24,6 +24,7 @@ def routers(site: Site) -> Sequence[APIRouter]:
         timeline.routes(site),
         codes.routes(site),
         actions.routes(site),
+        linking.routes(site),
         ops.routes(site),
         live_routes("/t/{tenant}/log", pages=site.pages, hints=site.hints, page_of=page_of),
     ]

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from qbsync_log.domain.causes import entity_words
+from qbsync_log.domain.linking import may_link
 from qbsync_log.domain.records import SyncRecord
 from qbsync_log.domain.unsynced import WAITS_FOR, Bucket, guidance, problem
 from qbsync_log.postgres.rows import record_of
@@ -76,6 +77,11 @@ class Shown:
     def can_cancel(self) -> bool:
         """Only what is certainly not on its way."""
         return self.record.state in (SyncState.PENDING, SyncState.WAITING)
+
+    @property
+    def can_link(self) -> bool:
+        """Whether QuickBooks may hold it already, under its name or number."""
+        return may_link(self.record, latest=self.latest) is None
 
     @property
     def queued(self) -> bool:

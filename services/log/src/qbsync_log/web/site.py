@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from qbsync_log.domain.connections import Connection
 from qbsync_log.postgres import reading
 from qbsync_log.service.commands import Commands
+from qbsync_log.service.looking import Looking
 from qbsync_log.settings import LogSettings
 from qbsync_log.web.strip import make_strip
 from qbsync_shared import postgres
@@ -39,6 +40,7 @@ class Site:
 
     database: Database
     commands: Commands
+    looking: Looking
     settings: LogSettings
     pages: Pages
     hints: Hints

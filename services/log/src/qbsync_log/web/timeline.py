@@ -167,7 +167,7 @@ _REFUSED = {"QS-REVIEW-AGAIN": "Back for review.", "QS-NOTHING-DIFFERS": "Done."
 
 
 def _request(request: Any) -> Entry:
-    words = "Resync" if request["action"] == "resync" else "Clear ID"
+    words = {"resync": "Resync", "clear-id": "Clear ID", "link": "Link to this one"}[request["action"]]
     outcome = {
         "open": "The answer is to come.",
         "answered": "Done.",
@@ -179,7 +179,7 @@ def _request(request: Any) -> Entry:
         at=request["asked_at"],
         title=f"{words} pressed by {request['by']}",
         tone="warn" if refused else "info",
-        icon="retry" if request["action"] == "resync" else "unlink",
+        icon={"resync": "retry", "clear-id": "unlink", "link": "link"}[request["action"]],
         sync_id=request["sync_id"],
         message_id=request["command_id"],
         text=f"{why}{outcome[request['state']]}",

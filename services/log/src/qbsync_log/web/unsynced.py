@@ -14,10 +14,10 @@ from starlette.responses import Response
 from qbsync_log.domain.permissions import REASONS, Refusal, may_clear_id
 from qbsync_log.domain.unsynced import Bucket, guidance, problem
 from qbsync_log.http import UNSYNCED, SyncIdPath
-from qbsync_log.postgres import listing, reading, repository
+from qbsync_log.postgres import listing, reading
 from qbsync_log.postgres.listing import Filters
-from qbsync_log.postgres.rows import record_of
 from qbsync_log.web.causes import Card, make_card
+from qbsync_log.web.linking import about
 from qbsync_log.web.showing import Shown, shown
 from qbsync_log.web.site import Frame, Site
 from qbsync_shared.kinds import Kind
@@ -48,6 +48,7 @@ class UnsyncedAddress(BaseModel):
     refused: int = Field(default=0, ge=0)
     remaining: int = Field(default=0, ge=0)
     reason: str = Field(default="", max_length=64)
+    linked: int | None = Field(default=None, ge=0, le=1)
     did: str = Field(default="resync", pattern="^(resync|clear-id|cancel)$")
 
     @property
@@ -91,8 +92,8 @@ def routes(site: Site) -> APIRouter:
         )
 
     @router.get("/t/{tenant}/unsynced/{sync_id}/clear-id")
-    async def ask_clear_id(request: Request, tenant: str, sync_id: SyncIdPath, _: Admin) -> Response:
-        return await clear_id_page(site, request, tenant, sync_id)
+    async def ask_clear_id(request: Request, tenant: str, sync_id: SyncIdPath, admin: Admin) -> Response:
+        return await clear_id_page(site, request, tenant, sync_id, admin)
 
     return router
 
@@ -102,19 +103,22 @@ async def clear_id_page(
     request: Request,
     tenant: str,
     sync_id: str,
+    who: Principal,
     *,
     errors: dict[str, str] | None = None,
     given: Any = None,
 ) -> Response:
-    """The dialog that asks before an ID is cleared, on a page of its own; with ``errors`` after a form that was not complete."""
+    """The dialog that asks before an ID is cleared, on a page of its own; with ``errors`` after a form that was not complete.
+
+    QuickBooks is looked into for the same name or number first.
+    """
+    look = await site.looking.look(tenant, sync_id, by=who.name)
     async with site.database.tenant(tenant) as connection:
         frame = await site.frame(connection, tenant, title="Clear ID", current="unsynced", modal=True)
         row = await reading.sync(connection, tenant, sync_id)
-        if row is None:
-            raise not_found("sync")
-        record = record_of(row)
-        app_id = record.known_app_id
-        linked = await repository.is_linked(connection, tenant, record.kind, app_id) if app_id else None
+    if row is None or look is None:
+        raise not_found("sync")
+    record = look.record
     refusal = may_clear_id(record, latest=bool(row["latest"]))
     if refusal is not None:
         raise _refused(refusal)
@@ -128,10 +132,12 @@ async def clear_id_page(
         row=shown(row, now=frame.now),
         why=guidance(record, why),
         said=why.message,
-        linked=linked or record.quickbooks_id,
+        linked=look.linked or record.quickbooks_id,
+        look=look,
         code_href=site.code_href(why.code, edition=record.edition),
         errors=errors or {},
         given=given or {},
+        **about(look, frame, clearing=True),
     )
 
 
@@ -244,8 +250,16 @@ _DID = {
 }
 
 
+_LINKED = (
+    ("info", "The link was asked for. Its answer comes in a moment; if it is refused, its history says why."),
+    ("ok", "Linked. What differs between the two waits in the Sync Wizard; if nothing does, all is done."),
+)
+
+
 def _outcome(address: UnsyncedAddress) -> tuple[str, str] | None:
     """Tone and sentence about the button that was pressed before."""
+    if address.linked is not None:
+        return _LINKED[address.linked]
     if address.asked is None:
         return None
     word, many, one = _DID[address.did]
