@@ -169,11 +169,15 @@ async def test_the_review_by_http(installation: Installation) -> None:
 async def test_syncs_by_http(installation: Installation) -> None:
     await installation.shell(GUIDE.blocks("sh")[0])
     await installation.tell_log()
-    reading, asking, imports, answering = SYNCS.blocks("sh")
+    reading, asking, looking, linking, imports, answering = SYNCS.blocks("sh")
     assert [one.get("total") for one in await installation.shell(reading)][:2] == [0, 0]
     resync, clear = await installation.shell(asking, SYNC_ID="s-1")
     assert resync["asked"] == []
     assert [one["sync_id"] for one in clear["refused"]] == ["s-1"]
+    (unknown,) = await installation.shell(looking, SYNC_ID="s-1")
+    assert unknown["status"] == 404
+    (linked,) = await installation.shell(linking, SYNC_ID="s-1", QUICKBOOKS_ID="58")
+    assert [one["sync_id"] for one in linked["refused"]] == ["s-1"]
     assert (await installation.shell(imports))[0]["items"] == []
     for problem in await installation.shell(
         answering, SYNC_ID="s-1"
