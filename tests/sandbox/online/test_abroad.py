@@ -105,3 +105,15 @@ def test_another_currency_is_refused(office: Office, oak: Json) -> None:
     refused = office.refused("Invoice", CustomerRef=ref(oak), Line=[line], CurrencyRef={"value": "USD"})
     assert refused.code == "6000"
     assert office.invoice(oak, line, CurrencyRef={"value": "GBP"})["TotalAmt"] == Decimal("1.20")
+
+
+def test_with_several_currencies_a_document_is_in_that_of_its_customer(office: Office, oak: Json) -> None:
+    preferences = office.read("Preferences", "1")
+    office.update("Preferences", preferences, CurrencyPrefs={"MultiCurrencyEnabled": True})
+    elm = office.create("Customer", DisplayName="Elm", CurrencyRef={"value": "EUR"})
+    line = amount_line("1", STANDARD)
+    assert office.invoice(oak, line)["CurrencyRef"]["value"] == "GBP"
+    assert office.invoice(elm, line)["CurrencyRef"]["value"] == "EUR"
+    for customer, other in ((oak, "EUR"), (elm, "GBP")):
+        sale = {"CustomerRef": ref(customer), "Line": [line], "CurrencyRef": {"value": other}}
+        assert office.refused("Invoice", **sale).code == "6000"

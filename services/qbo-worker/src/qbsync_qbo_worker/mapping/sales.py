@@ -1,6 +1,7 @@
 """Invoices, estimates, sales receipts, credit memos and refund receipts: one head and lines, each with a little of its own.
 
-Each line says its tax code (US: TAX or NON), so that QuickBooks' own default never decides (contract, section 3).
+Each line says its tax code (NON without one; ``company`` fits that to other countries), so that QuickBooks' own default
+never decides (contract, section 3).
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -8,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from qbsync_qbo_worker.mapping.base import Mapper
+from qbsync_qbo_worker.mapping.company import NON_TAXABLE
 from qbsync_qbo_worker.mapping.parties import customer_in, customer_out
 from qbsync_qbo_worker.mapping.values import (
     Json,
@@ -22,9 +24,6 @@ from qbsync_qbo_worker.mapping.values import (
 )
 from qbsync_shared.entities import SalesLine
 from qbsync_shared.kinds import Kind
-
-NON_TAXABLE = "NON"
-US_CODES = frozenset({"TAX", NON_TAXABLE})
 
 OWN: dict[str, tuple[str, bool]] = {
     "due_date": ("DueDate", False),
@@ -68,8 +67,6 @@ def sale(
         payload |= _own_out(entity, {*fields, *always}, own, creating=creating)
         if creating or "lines" in fields:
             payload["Line"] = [_line_out(line, lines) for line in entity.lines]
-            if any(code not in US_CODES for code in _tax_codes(entity)):
-                payload["GlobalTaxCalculation"] = "TaxExcluded"
         if entity.tax_total is not None and ("tax_total" in fields or "lines" in fields):
             payload["TxnTaxDetail"] = {"TotalTax": entity.tax_total}
         return payload
@@ -122,10 +119,6 @@ def _own_out(entity: Any, fields: Collection[str], own: Collection[str], *, crea
         else:
             payload[prop] = "" if value is None else getattr(value, "isoformat", lambda value=value: value)()
     return payload
-
-
-def _tax_codes(entity: Any) -> list[str]:
-    return [line.tax_code.quickbooks_id for line in entity.lines if line.tax_code is not None]
 
 
 def _line_out(line: SalesLine, lines: Mapping[str, str]) -> Json:

@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 
+from qbsync_qbo_worker.mapping.company import US, Company
 from qbsync_qbo_worker.postgres.calls import QUERIES
 from qbsync_shared.connector.repository import QUERIES as QUEUE
 from qbsync_shared.messages import ConnectionState
@@ -148,9 +149,25 @@ async def drop_tokens(
     return _row(await connection.fetchrow(QUERIES["drop_tokens"], tenant, state.value, code, message))
 
 
-async def set_company(connection: Connection, tenant: str, name: str, *, now: datetime) -> ConnectionRow:
-    """What the company is called."""
-    return _row(await connection.fetchrow(QUERIES["set_company"], tenant, name, now))
+async def set_company(
+    connection: Connection, tenant: str, name: str, company: Company, *, now: datetime
+) -> ConnectionRow:
+    """What the company is called, and how it keeps its books."""
+    found = (company.country, company.currency, company.several_currencies)
+    return _row(await connection.fetchrow(QUERIES["set_company"], tenant, name, now, *found))
+
+
+async def get_company(connection: Connection, tenant: str) -> Company:
+    """How the company keeps its books; what was not read yet counts as a company in the US."""
+    row = await connection.fetchrow(QUERIES["company"], tenant)
+    if row is None:
+        return Company()
+    return Company(
+        country=row["country"] or US,
+        currency=row["currency"],
+        several_currencies=row["several_currencies"],
+        non_taxable=row["non_taxable"],
+    )
 
 
 async def connected_tenants(connection: Connection, *, now: datetime) -> list[str]:

@@ -205,7 +205,8 @@ returning *
 
 -- name: set_company
 -- What the company is called.
-update connection set version = version + 1, company_name = $2, last_seen_at = $3 where tenant_id = $1
+update connection set version = version + 1, company_name = $2, last_seen_at = $3,
+       country = $4, currency = $5, several_currencies = $6 where tenant_id = $1
 returning *
 
 -- name: connected_tenants
@@ -228,3 +229,12 @@ on conflict (tenant_id, resource) do update set since = excluded.since
 -- How many syncs are in doubt.
 select count(*) as doubts from work_item
  where tenant_id = $1 and state = 'in_flight' and in_doubt_since is not null
+
+-- name: company
+-- What its books ask of each document.
+select c.country, c.currency, c.several_currencies,
+       (select s.quickbooks_id from seen_entity s
+         where s.tenant_id = $1 and s.kind = 'tax_code' and not s.deleted
+           and s.entity ->> 'taxable' = 'false' and coalesce(s.entity ->> 'active', 'true') = 'true'
+         order by s.quickbooks_id limit 1) as non_taxable
+  from connection c where c.tenant_id = $1

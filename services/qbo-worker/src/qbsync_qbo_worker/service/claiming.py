@@ -10,7 +10,9 @@ from datetime import timedelta
 import structlog
 
 from qbsync_qbo_worker.mapping import MAPPERS, IncompleteError
+from qbsync_qbo_worker.mapping.company import Company
 from qbsync_qbo_worker.postgres import calls as store
+from qbsync_qbo_worker.postgres import connections
 from qbsync_qbo_worker.postgres.calls import Lease, StoredCall
 from qbsync_qbo_worker.quickbooks import Call
 from qbsync_qbo_worker.service import batching, requests
@@ -147,7 +149,8 @@ class Claims:
         if not items:
             return []
         now = self._clock.now()
-        calls = [(item, await self._call_of(connection, item)) for item in items]
+        company = await connections.get_company(connection, lease.tenant)
+        calls = [(item, await self._call_of(connection, item, company)) for item in items]
         failed = [Settled(item=item, outcome=call) for item, call in calls if isinstance(call, Failed)]
         await self._settle_unsent(connection, lease, failed)
         along = await store.went_along(connection, lease.tenant, [item.sync_id for item in items])
@@ -162,7 +165,7 @@ class Claims:
             await store.add_calls(connection, lease.tenant, writes, now=now, send_again_at=again)
         return found
 
-    async def _call_of(self, connection: Connection, item: WorkItem) -> Call | Failed:
+    async def _call_of(self, connection: Connection, item: WorkItem, company: Company) -> Call | Failed:
         if item.kind not in MAPPERS:
             return Failed(
                 code="QS-NOT-SUPPORTED",
@@ -177,7 +180,7 @@ class Claims:
         try:
             if item.direction is Direction.IMPORT or entity is None:
                 return requests.re_read(item)
-            return requests.call_of(item, entity, requestid=self._make_id())
+            return requests.call_of(item, entity, company, requestid=self._make_id())
         except IncompleteError as why:
             return Failed(code="QS-INVALID", message=str(why))
         except Exception:

@@ -10,6 +10,7 @@ import structlog
 
 from qbsync_qbo_worker import metrics
 from qbsync_qbo_worker.mapping import MAPPERS, Json
+from qbsync_qbo_worker.mapping.company import US, Company
 from qbsync_qbo_worker.mapping.lists import LISTS, ListKind
 from qbsync_qbo_worker.postgres import connections as store
 from qbsync_qbo_worker.quickbooks import Answer, Call
@@ -107,10 +108,11 @@ class Reader:
         return news
 
     async def know_lists(self, tenant: str) -> bool:
-        """Read the lists if they never were: before that no name of an account or term can be found."""
+        """Read the lists and the company if they never were: before that no account is found, and no country known."""
         return await _unless_stopped(tenant, self._read_unknown_lists(tenant)) is not None
 
     async def _read_unknown_lists(self, tenant: str) -> int:
+        await self._company(tenant)
         news = 0
         for entry in LISTS:
             async with self._database.tenant(tenant) as connection:
@@ -129,9 +131,15 @@ class Reader:
         found = (answer.rows("CompanyInfo") or [{}])[0]
         settings = (preferences.rows("Preferences") or [{}])[0]
         name = str(found.get("CompanyName") or "QuickBooks company")
+        facts = _facts(found, settings)
         now = self._clock.now()
         async with self._database.tenant(tenant) as connection:
-            changed = await store.set_company(connection, tenant, name, now=now)
+            company = Company(
+                country=facts["country"] or US,
+                currency=facts["currency"],
+                several_currencies=bool(facts["multi_currency"]),
+            )
+            changed = await store.set_company(connection, tenant, name, company, now=now)
             await publish(connection, connection_changed(changed, self._make_id(), now))
             await publish(
                 connection,
@@ -141,7 +149,7 @@ class Reader:
                     version=changed.version,
                     company_id=row.realm_id or "",
                     name=name,
-                    facts=_facts(settings),
+                    facts=facts,
                 ),
             )
 
@@ -258,15 +266,17 @@ def _changed_at(record: Json) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _facts(preferences: Json) -> dict[str, Any]:
+def _facts(info: Json, preferences: Json) -> dict[str, Any]:
     """What pre-checks and the review want to know of the company."""
     books = preferences.get("AccountingInfoPrefs") or {}
     sales = preferences.get("SalesFormsPrefs") or {}
     tax = preferences.get("TaxPrefs") or {}
-    currency = ((preferences.get("CurrencyPrefs") or {}).get("HomeCurrency") or {}).get("value")
+    currencies = preferences.get("CurrencyPrefs") or {}
     return {
         "closing_date": books.get("BookCloseDate"),
         "custom_numbers": sales.get("CustomTxnNumbers"),
         "uses_sales_tax": tax.get("UsingSalesTax"),
-        "currency": currency,
+        "country": info.get("Country"),
+        "currency": (currencies.get("HomeCurrency") or {}).get("value"),
+        "multi_currency": currencies.get("MultiCurrencyEnabled"),
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from qbsync_qbo_worker.mapping import MAPPERS, Json
+from qbsync_qbo_worker.mapping.company import Company, fitted, foreign
 from qbsync_qbo_worker.quickbooks import Answer, Call
 from qbsync_qbo_worker.quickbooks.client import (
     BATCH_PATH,
@@ -21,6 +22,7 @@ from qbsync_shared.entities import Entity
 from qbsync_shared.kinds import Kind, Operation
 from qbsync_shared.outcomes import Failed, Succeeded
 
+_REMOVALS = frozenset({Operation.VOID, Operation.DELETE, Operation.DEACTIVATE})
 _ANY_STATE = "Active IN (true, false)"
 
 
@@ -70,27 +72,35 @@ def is_reading(item: WorkItem) -> bool:
     return item.operation is Operation.LINK or (item.operation is Operation.UPDATE and not item.fields)
 
 
-def call_of(item: WorkItem, entity: Entity, *, requestid: str) -> Call | Failed:
+def call_of(item: WorkItem, entity: Entity, company: Company, *, requestid: str) -> Call | Failed:
     """The call for an export, to be stored before it goes out."""
+    refused = None if item.operation in _REMOVALS or is_reading(item) else foreign(entity, company)
+    if refused is not None:
+        return refused
     mapper = MAPPERS.get(item.kind)
     if mapper is None:
         what = f"QuickBooks Online cannot take a {item.kind.label} from qbsync yet."
         return Failed(code="QS-NOT-SUPPORTED", message=what)
     if item.operation is Operation.CREATE:
-        payload = mapper.write(entity, set(item.fields), {}, creating=True)
+        payload = fitted(mapper.write(entity, set(item.fields), {}, creating=True), company, creating=True)
+        if isinstance(payload, Failed):
+            return payload
         return write_call(mapper.resource, payload, requestid=requestid)
     if is_reading(item):
         target = item.quickbooks_id if item.operation is Operation.LINK else None
         return read_call(mapper.resource, target or _linked(item))
-    return _change(item, entity, requestid)
+    return _change(item, entity, company, requestid)
 
 
-def _change(item: WorkItem, entity: Entity, requestid: str) -> Call:
+def _change(item: WorkItem, entity: Entity, company: Company, requestid: str) -> Call | Failed:
     mapper = MAPPERS[item.kind]
     assert item.link is not None
     key = {"Id": item.link.quickbooks_id, "SyncToken": item.link.token or "0"}
     if item.operation is Operation.UPDATE:
-        payload = mapper.write(entity, set(item.fields), line_ids(item.link), creating=False)
+        written = mapper.write(entity, set(item.fields), line_ids(item.link), creating=False)
+        payload = fitted(written, company, creating=False)
+        if isinstance(payload, Failed):
+            return payload
         return write_call(mapper.resource, {**payload, **key, "sparse": True}, requestid=requestid)
     if item.operation is Operation.DEACTIVATE:
         return write_call(mapper.resource, {**key, "sparse": True, "Active": False}, requestid=requestid)

@@ -16,12 +16,27 @@ def document_rules(books: Books, draft: Draft) -> Fault | None:
     """Settle date, number and currency of a document; the first fault, or None."""
     body = draft.body
     body.setdefault("TxnDate", books.today())
-    currency = body.setdefault("CurrencyRef", {"value": books.currency})
-    if currency["value"] != books.currency and not books.preference("CurrencyPrefs", "MultiCurrencyEnabled"):
-        return faults.business(
-            "The currency of the transaction is invalid: the company does not use multicurrency."
-        )
-    return locked(books, draft.old) or closed(books, body) or _number(books, draft) or _links(books, draft)
+    return (
+        _currency(books, draft)
+        or locked(books, draft.old)
+        or closed(books, body)
+        or _number(books, draft)
+        or _links(books, draft)
+    )
+
+
+def _currency(books: Books, draft: Draft) -> Fault | None:
+    """A document is in the currency of its customer or vendor, and in the company's where there is only that."""
+    kind = draft.entity.party.removesuffix("Ref")
+    reference = draft.body.get(draft.entity.party)
+    party = books.find(kind, reference["value"]) if kind and reference else None
+    several = bool(books.preference("CurrencyPrefs", "MultiCurrencyEnabled"))
+    theirs = (party.body.get("CurrencyRef") or {}).get("value") if party and several else None
+    currency = draft.body.setdefault("CurrencyRef", {"value": theirs or books.currency})
+    if currency["value"] == (theirs or books.currency):
+        return None
+    why = f"the {kind.lower()} has another one" if several else "the company does not use multicurrency"
+    return faults.business(f"The currency of the transaction is invalid: {why}.")
 
 
 def locked(books: Books, record: Record | None) -> Fault | None:
