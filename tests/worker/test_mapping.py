@@ -81,9 +81,10 @@ items = st.builds(
     purchase_description=maybe,
     purchase_cost=st.none() | cents,
     sku=maybe,
-    income_account=st.none() | entry,
-    expense_account=st.none() | entry,
-    asset_account=st.none() | entry,
+    income_account=entry,
+    expense_account=entry,
+    asset_account=entry,
+    tax_code=st.none() | entry | st.sampled_from(["TAX", "NON"]).map(lambda code: {"quickbooks_id": code}),
     active=st.booleans(),
 )
 lines = st.builds(

@@ -11,6 +11,7 @@ import structlog
 from qbsync_qbo_worker import metrics
 from qbsync_qbo_worker.mapping import MAPPERS, Json
 from qbsync_qbo_worker.mapping.company import US, Company
+from qbsync_qbo_worker.mapping.item import ITEM_TYPES
 from qbsync_qbo_worker.mapping.lists import LISTS, ListKind
 from qbsync_qbo_worker.postgres import connections as store
 from qbsync_qbo_worker.quickbooks import Answer, Call
@@ -45,6 +46,8 @@ class Source:
 
     resource: str
     name_list: bool
+    only: str = ""
+    """A condition that its records must fulfil."""
 
     def kind_of(self, record: Json) -> Kind:
         """A Customer with a parent is a job; everything else has one kind."""
@@ -54,7 +57,8 @@ class Source:
 
 
 SOURCES = (
-    *(Source(resource=name, name_list=True) for name in ("Customer", "Vendor", "Employee", "Item")),
+    *(Source(resource=name, name_list=True) for name in ("Customer", "Vendor", "Employee")),
+    Source(resource="Item", name_list=True, only=f"Type IN ({', '.join(map(literal, ITEM_TYPES))})"),
     *(
         Source(resource=name, name_list=False)
         for name in (
@@ -173,6 +177,7 @@ class Reader:
             since = await store.get_cursor(connection, tenant, source.resource)
             import_since = await self._import_since(connection, tenant)
         conditions = [ANY_STATE] if source.name_list else []
+        conditions += [source.only] if source.only else []
         if since is not None:
             moment = (since - OVERLAP).strftime("%Y-%m-%dT%H:%M:%SZ")
             conditions.append(f"MetaData.LastUpdatedTime >= {literal(moment)}")

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from qbsync_qbo_worker.mapping import MAPPERS, Json
 from qbsync_qbo_worker.mapping.company import Company, fitted, foreign
+from qbsync_qbo_worker.mapping.item import stock_from
 from qbsync_qbo_worker.quickbooks import Answer, Call
 from qbsync_qbo_worker.quickbooks.client import (
     BATCH_PATH,
@@ -82,7 +83,10 @@ def call_of(item: WorkItem, entity: Entity, company: Company, *, requestid: str)
         what = f"QuickBooks Online cannot take a {item.kind.label} from qbsync yet."
         return Failed(code="QS-NOT-SUPPORTED", message=what)
     if item.operation is Operation.CREATE:
-        payload = fitted(mapper.write(entity, set(item.fields), {}, creating=True), company, creating=True)
+        # the day before, for an approval in the evening of the company may be a day later in UTC
+        day = item.approved_at.date() - timedelta(days=1)
+        written = stock_from(mapper.write(entity, set(item.fields), {}, creating=True), day)
+        payload = fitted(written, company, creating=True)
         if isinstance(payload, Failed):
             return payload
         return write_call(mapper.resource, payload, requestid=requestid)

@@ -6,7 +6,9 @@ from qbsync_local.sandbox.online import faults
 from qbsync_local.sandbox.online.books import Books, Draft
 from qbsync_local.sandbox.online.faults import Fault
 
-_ITEM_TYPES = frozenset({"Service", "NonInventory", "Inventory"})  # Other Charge exists in Desktop only
+_ITEM_TYPES = frozenset(
+    {"Service", "NonInventory", "Inventory", "Category"}
+)  # Other Charge exists in Desktop only
 _INCOME = frozenset({"Income", "Other Income"})
 _COST = frozenset({"Expense", "Cost of Goods Sold", "Other Expense"})
 _CLASSIFICATION = {
@@ -82,6 +84,7 @@ def item_rules(books: Books, draft: Draft) -> Fault | None:
     if draft.old is not None and kind != draft.old.body["Type"] and draft.old.body["Type"] == "Inventory":
         return faults.business("The type of an inventory item cannot be changed.")
     needed = {
+        "Category": (),
         "Service": ("IncomeAccountRef",),
         "NonInventory": () if body.get("ExpenseAccountRef") else ("IncomeAccountRef",),
         "Inventory": (
