@@ -16,7 +16,7 @@ from qbsync_qbo_worker.service.doubts import Doubts
 from qbsync_qbo_worker.service.drain import Drain
 from qbsync_qbo_worker.service.looking import Finder
 from qbsync_qbo_worker.service.loops import Loops
-from qbsync_qbo_worker.service.rates import Rates
+from qbsync_qbo_worker.service.rates import INTUITS, Limits, Rates
 from qbsync_qbo_worker.service.reading import Reader
 from qbsync_qbo_worker.service.sending import Sender
 from qbsync_qbo_worker.service.settling import Settler
@@ -59,25 +59,19 @@ def assemble(
     *,
     clock: Clock,
     transport: httpx.AsyncBaseTransport | None = None,
+    limits: Limits = INTUITS,
 ) -> FastAPI:
-    """The worker over a database."""
+    """The worker over a database; its loops are in ``state.loops``."""
     make_id = uuid7_maker(clock)
     keyring = Keyring.parse(settings.encryption_keys.get_secret_value())
     intuit = make_intuit(settings, clock, transport)
-    client = QuickBooksClient(
-        settings.qbo_api_url,
-        minorversion=settings.qbo_minorversion,
-        answer_seconds=settings.qbo_answer_seconds,
-        transport=transport,
-    )
     queue = WorkQueue(Edition.ONLINE, clock=clock, make_id=make_id)
     links = LinkKeeper(Edition.ONLINE, clock=clock, make_id=make_id)
     tokens = Tokens(database=database, intuit=intuit, keyring=keyring, clock=clock, make_id=make_id)
     connecting = Connecting(
         database=database, intuit=intuit, tokens=tokens, keyring=keyring, clock=clock, make_id=make_id
     )
-    rates = Rates(database=database, clock=clock)
-    sender = Sender(database=database, client=client, tokens=tokens, rates=rates, clock=clock)
+    sender = make_sender(settings, database, tokens, clock=clock, transport=transport, limits=limits)
     reader = Reader(database=database, links=links, sender=sender, clock=clock, make_id=make_id)
     look_ups = LookUps(Edition.ONLINE, clock=clock, make_id=make_id)
     finder = Finder(database=database, look_ups=look_ups, links=links, sender=sender, clock=clock)
@@ -105,6 +99,7 @@ def assemble(
             action_routes(site),
         ],
     )
+    app.state.loops = loops
     install(app, settings=settings, pages=pages, form_targets=authorisation_origins(settings))
     return app
 
@@ -119,6 +114,26 @@ def make_pages(settings: WorkerSettings, clock: Clock) -> Pages:
         app_name=settings.app_name,
         sign_in_url=settings.sign_in_url,
     )
+
+
+def make_sender(
+    settings: WorkerSettings,
+    database: Database,
+    tokens: Tokens,
+    *,
+    clock: Clock,
+    transport: httpx.AsyncBaseTransport | None,
+    limits: Limits,
+) -> Sender:
+    """What calls QuickBooks, never more often than the limits allow."""
+    client = QuickBooksClient(
+        settings.qbo_api_url,
+        minorversion=settings.qbo_minorversion,
+        answer_seconds=settings.qbo_answer_seconds,
+        transport=transport,
+    )
+    rates = Rates(database=database, clock=clock, limits=limits)
+    return Sender(database=database, client=client, tokens=tokens, rates=rates, clock=clock)
 
 
 def make_drain(

@@ -29,7 +29,7 @@ SERVICE = "qbo-worker"
 
 async def tenant_deleted(connection: Connection, message: TenantDeleted) -> None:
     """Erase everything of a tenant."""
-    for table in ("calls", "batches", "connection", "lease", "cursors", "authorisations"):
+    for table in ("calls", "batches", "connection", "lease", "read_use", "cursors", "authorisations"):
         await connection.execute(QUERIES[f"erase_{table}"], message.tenant)
     await tenants.deleted(connection, message)
 

@@ -15,6 +15,8 @@ class WorkerSettings(ServiceSettings):
     qbo_minorversion: str = "75"
     qbo_answer_seconds: float = Field(default=125.0, ge=1.0, le=600.0)
     """How long an answer of QuickBooks is waited for. Intuit itself gives up after 120 s."""
+    qbo_read_quota: int = Field(default=500_000, ge=0)
+    """Metered readings a month that Intuit's plan gives the app, for all companies together; 0 where there is no limit."""
     intuit_discovery_url: WebUrl | None = None
     intuit_authorize_url: WebUrl | None = None
     intuit_token_url: WebUrl | None = None

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from qbsync_qbo_worker.quickbooks import Answer, Call
@@ -108,6 +108,35 @@ async def rest_realm(connection: Connection, tenant: str, *, until: datetime) ->
     """Send nothing before ``until``."""
     await connection.execute(QUERIES["open_lease"], tenant)
     await connection.execute(QUERIES["rest_realm"], tenant, until)
+
+
+async def count_reading(connection: Connection, tenant: str, *, month: date, calls: int) -> None:
+    """So many more calls that Intuit meters."""
+    await connection.execute(QUERIES["count_reading"], tenant, month, calls)
+
+
+async def read_use(connection: Connection, tenant: str, *, month: date) -> tuple[int, int]:
+    """Metered calls of a company in a month, and of all companies that the connection sees."""
+    row = await connection.fetchrow(QUERIES["read_use"], tenant, month)
+    return row["company"], row["everyone"]
+
+
+async def report_worker(connection: Connection, holder: str, *, now: datetime, since: datetime) -> None:
+    """A worker is alive; those that were not seen since ``since`` are forgotten."""
+    await connection.execute(QUERIES["report_worker"], holder, now)
+    await connection.execute(QUERIES["forget_workers"], since)
+
+
+async def worker_loads(connection: Connection, *, now: datetime) -> dict[str, int]:
+    """How many companies each live worker holds."""
+    rows = await connection.fetch(QUERIES["worker_loads"], now)
+    return {row["holder"]: row["held"] for row in rows}
+
+
+async def purge(connection: Connection, *, before: datetime, limit: int) -> None:
+    """Forget calls that were settled before, and batches that no call belongs to any more."""
+    await connection.execute(QUERIES["purge_calls"], before, limit)
+    await connection.execute(QUERIES["purge_batches"], before, limit)
 
 
 async def due_tenants(

@@ -38,6 +38,34 @@ select rates, greatest(not_before, '2000-01-01Z') as not_before from realm_lease
 -- A call takes its place, or the distances change.
 update realm_lease set rates = $2 where tenant_id = $1
 
+-- name: count_reading
+-- One more call that Intuit meters.
+insert into read_use (tenant_id, month, calls) values ($1, $2, $3)
+on conflict (tenant_id, month) do update set calls = read_use.calls + excluded.calls
+
+-- name: read_use
+-- How many calls a company took in a month, and all companies together.
+select coalesce(sum(calls) filter (where tenant_id = $1), 0)::bigint as company, coalesce(sum(calls), 0)::bigint as everyone
+  from read_use where month = $2
+
+-- name: erase_read_use
+-- Forget a tenant: its readings.
+delete from read_use where tenant_id = $1
+
+-- name: report_worker
+-- A worker is alive.
+insert into worker (holder, seen_at) values ($1, $2) on conflict (holder) do update set seen_at = excluded.seen_at
+
+-- name: forget_workers
+-- Those that were not seen since $1 are gone.
+delete from worker where seen_at < $1
+
+-- name: worker_loads
+-- How many companies each live worker holds.
+select w.holder, count(l.tenant_id)::int as held from worker w
+  left join realm_lease l on l.holder = w.holder and l.expires_at >= $1
+ group by w.holder
+
 -- name: due_tenants
 -- Tenants that have work to send, something left behind in flight, or calls to settle; without $3. First those that
 -- waited longest for a turn.
@@ -121,6 +149,16 @@ update call set send_again_at = $3 where tenant_id = $1 and requestid = any($2::
 -- Their outcome is known.
 update call set state = 'settled', status = $3, intuit_tid = $4, settled_at = $5
  where tenant_id = $1 and requestid = any($2::text[])
+
+-- name: purge_calls
+-- Forget calls that were settled before $1, at most $2 at once.
+delete from call where requestid in (select requestid from call where state = 'settled' and settled_at < $1 limit $2)
+
+-- name: purge_batches
+-- Forget batches of which no call is left, at most $2 at once.
+delete from batch where requestid in (
+    select b.requestid from batch b
+     where b.created_at < $1 and not exists (select 1 from call c where c.batch_id = b.requestid) limit $2)
 
 -- name: erase_calls
 -- Forget a tenant: its calls.

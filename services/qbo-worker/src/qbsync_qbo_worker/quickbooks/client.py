@@ -41,6 +41,11 @@ class Call:
         return dict(self.query).get("operation", "write")
 
     @property
+    def metered(self) -> int:
+        """What Intuit counts against the month's quota (CorePlus): readings; writes are free (qbo-api, limits)."""
+        return 0 if self.requestid else 1
+
+    @property
     def is_batch(self) -> bool:
         """Whether it carries several writes."""
         return self.path == BATCH_PATH

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 from time import monotonic
 
 import structlog
@@ -10,6 +11,7 @@ import structlog
 from qbsync_qbo_worker.postgres import calls, connections
 from qbsync_qbo_worker.service.drain import Drain
 from qbsync_qbo_worker.service.reading import Reader
+from qbsync_qbo_worker.service.sharing import Sharing
 from qbsync_shared.clock import Clock
 from qbsync_shared.connector import LinkKeeper
 from qbsync_shared.logging import describe_error
@@ -25,6 +27,12 @@ TURN_SECONDS = 20.0
 
 SWEEP_SECONDS = 2.0
 """How often work is looked for although nobody told of any, and how long a realm with nothing to send is left alone."""
+
+KEPT = timedelta(days=30)
+"""How long settled calls are kept, for support."""
+
+TIDY_SECONDS = 3600.0
+TIDY_AT_ONCE = 10_000
 
 READERS = 4
 """Companies that are read at once: a slow one must not hold up the others."""
@@ -57,6 +65,7 @@ class Loops:
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._told: set[str] = set()
         self._crowded = False
+        self._sharing = Sharing(database=database, holder=drain.holder, clock=clock)
 
     def read_now(self) -> None:
         """Read without waiting for the interval."""
@@ -84,6 +93,7 @@ class Loops:
         try:
             while True:
                 self._work.clear()
+                await self._sharing.look()
                 room = REALMS - len(self._busy)
                 due = await self._due(room + 1)
                 self._crowded = len(due) > room
@@ -99,15 +109,16 @@ class Loops:
     async def _due(self, room: int) -> list[str]:
         async with self._database.everyone() as connection:
             now = self._clock.now()
+            without = [*self._busy, *self._sharing.left_to_others()]
             return await calls.due_tenants(
-                connection, now=now, limit=room, holder=self._drain.holder, without=self._busy
+                connection, now=now, limit=room, holder=self._drain.holder, without=without
             )
 
     async def _drain_one(self, tenant: str) -> None:
         """Drain a realm. Where nothing could go it is left alone for a moment, unless somebody tells of new work."""
         try:
             knows = await self._reader.know_lists(tenant)
-            sent = await self._drain.run(tenant, is_over=self._turn()) if knows else None
+            sent = await self._turn(tenant) if knows else None
             if not sent and tenant not in self._told:
                 await asyncio.sleep(SWEEP_SECONDS)
         except Exception as error:
@@ -120,10 +131,18 @@ class Loops:
             del self._busy[tenant]
             self._work.set()
 
-    def _turn(self) -> Callable[[], bool]:
-        """Whether a turn that begins now is over: it lasts as long as no other realm waits for a place."""
+    async def _turn(self, tenant: str) -> int | None:
+        """Drain a realm as long as no other one waits for a place, and no other worker has fewer."""
         ends = monotonic() + TURN_SECONDS
-        return lambda: self._crowded and monotonic() > ends
+
+        def is_over() -> bool:
+            return (self._crowded and monotonic() > ends) or self._sharing.must_go(tenant)
+
+        self._sharing.begins(tenant)
+        try:
+            return await self._drain.run(tenant, is_over=is_over)
+        finally:
+            self._sharing.ends(tenant)
 
     async def read_changes(self) -> None:
         """Read the connected companies, several at once, then wait."""
@@ -158,9 +177,16 @@ class Loops:
                     await self._links.give_up_on_app(connection, tenant)
             await asyncio.sleep(self._read_interval)
 
+    async def tidy(self) -> None:
+        """Forget settled calls after a while."""
+        while True:
+            async with self._database.everyone() as connection:
+                await calls.purge(connection, before=self._clock.now() - KEPT, limit=TIDY_AT_ONCE)
+            await asyncio.sleep(TIDY_SECONDS)
+
     def all(self) -> list[Callable[[], Awaitable[None]]]:
         """The loops to run."""
-        return [self.listen, self.drain_realms, self.read_changes, self.watch_imports]
+        return [self.listen, self.drain_realms, self.read_changes, self.watch_imports, self.tidy]
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -16,6 +16,7 @@ import structlog
 from qbsync_qbo_worker import metrics
 from qbsync_qbo_worker.postgres import calls as store
 from qbsync_qbo_worker.quickbooks import Call
+from qbsync_qbo_worker.service.quota import month_of
 from qbsync_shared.clock import Clock
 from qbsync_shared.postgres import Database
 
@@ -116,12 +117,12 @@ class Rates:
         names = [name for name in self._limits if name != BATCH or call.is_batch]
         turn = self._turns.setdefault((tenant, call.is_batch), asyncio.Lock())
         async with turn:
-            while (wait := await self._take(tenant, names)) > 0:
+            while (wait := await self._take(tenant, names, call.metered)) > 0:
                 metrics.THROTTLED.labels("local").inc()
                 await self._sleep(wait)
 
-    async def _take(self, tenant: str, names: list[str]) -> float:
-        """Take a place under each limit, or the seconds to wait; then nothing is taken."""
+    async def _take(self, tenant: str, names: list[str], metered: int) -> float:
+        """Take a place under each limit and count what Intuit meters, or the seconds to wait; then nothing is taken."""
         async with self._database.tenant(tenant) as connection:
             found = await store.lock_rates(connection, tenant)
             moment = self._clock.now()
@@ -134,6 +135,8 @@ class Rates:
             if wait <= 0:
                 taken = {name: self._limits[name].next_due(due[name], now, slowness) for name in names}
                 await store.put_rates(connection, tenant, {**found.rates, **taken})
+                if metered:
+                    await store.count_reading(connection, tenant, month=month_of(moment), calls=metered)
             return wait
 
     async def throttled(self, tenant: str, pause: timedelta) -> None:
