@@ -6,6 +6,7 @@ limits is over after 30 s.
 
 import argparse
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -33,8 +34,9 @@ def hire(
     """Start one; its output goes to ``log``."""
     command = [sys.executable, "-m", "tests.worker.hired", database, simulator]
     command += ["--speed", str(speed), "--answer-seconds", str(answer_seconds)]
-    output = log.open("ab") if log else subprocess.DEVNULL
-    return subprocess.Popen(command, stdout=output, stderr=output, cwd=Path(__file__).parents[2])
+    where = Path(__file__).parents[2]
+    with (log or Path(os.devnull)).open("ab") as output:
+        return subprocess.Popen(command, stdout=output, stderr=output, cwd=where)
 
 
 @contextmanager

@@ -77,11 +77,9 @@ class Sender:
         """
         room = self._rooms.setdefault(tenant, asyncio.Semaphore(AT_ONCE))
         async with room:
-            access = await self._access(tenant)
-            answer = await self._once(tenant, access, call, before)
+            access, answer = await self._once(tenant, call, before)
             if _class(answer) is RetryClass.REAUTHORISE:
-                access = await self._access(tenant, refused=access)
-                answer = await self._once(tenant, access, call, before)
+                access, answer = await self._once(tenant, call, before, refused=access)
         await self._take_note(tenant, access, answer)
         return answer
 
@@ -93,11 +91,15 @@ class Sender:
             await self._rest(tenant, UNREACHABLE_PAUSE)
             raise NotSentError("Intuit's authorisation server did not answer; nothing was sent.") from error
 
-    async def _once(self, tenant: str, access: Access, call: Call, before: Before | None) -> Answer:
+    async def _once(
+        self, tenant: str, call: Call, before: Before | None, *, refused: Access | None = None
+    ) -> tuple[Access, Answer]:
+        """The token is asked for when the turn has come: one that is nearly over would not outlive the wait."""
         try:
             await self._rates.admit(tenant, call)
         except RealmRestsError as error:
             raise RestsError("The company rests; nothing was sent.") from error
+        access = await self._access(tenant, refused)
         if before is not None:
             await before()
         started = monotonic()
@@ -115,7 +117,7 @@ class Sender:
         finally:
             metrics.REQUESTS.labels(call.operation, status).inc()
             metrics.REQUEST_DURATION.labels(call.operation).observe(monotonic() - started)
-        return answer
+        return access, answer
 
     async def _take_note(self, tenant: str, access: Access, answer: Answer) -> None:
         """What an answer tells of the connection as a whole: throttled, refused, or well again."""
