@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from tests.bench import desktop, first_import, queue, sessions, startup
+from tests.bench import desktop, first_import, online, queue, sessions, startup
 from tests.bench.figures import Figure, report
 from tests.shared.servers import make_postgres
 
@@ -16,6 +16,7 @@ async def measure(server_url: str) -> list[Figure]:
         *await sessions.measure(server_url),
         *await first_import.measure(server_url),
         *await queue.measure(server_url),
+        *await online.measure(server_url),
     ]
 
 

@@ -26,11 +26,11 @@ from tests.worker.hired import hired
 
 MIXED = 3_000
 REALMS = 50
-EACH = 120
-SPEED = 0.1
-"""At 50 companies a minute of the limits lasts ten, for both sides: two cores do not carry 50 x 1,200 records a minute."""
+EACH = 90
+SPEED = 0.05
+"""At 50 companies a minute of the limits lasts twenty, for both sides: two cores do not carry 50 x 1,200 records a minute."""
 
-SINGLES = 30
+SINGLES = 15
 PER_MINUTE = 40 * 30
 """What Intuit permits in batches: 40 a minute, 30 records each."""
 
