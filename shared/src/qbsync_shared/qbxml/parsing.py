@@ -11,11 +11,13 @@ class XmlRefusedError(ValueError):
     """The bytes are not XML that this program reads; the text says why, without quoting the content."""
 
 
-def parse_xml(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> etree._Element:
+def parse_xml(
+    data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, max_elements: int = MAX_ELEMENTS
+) -> etree._Element:
     """The root element of `data`.
 
     Raises XmlRefusedError for malformed XML, a document type declaration (so no entity can be declared), more than
-    `max_bytes` bytes, nesting deeper than `max_depth`, or more than a million elements.
+    `max_bytes` bytes, nesting deeper than `max_depth`, or more than `max_elements` elements.
     """
     if len(data) > max_bytes:
         raise XmlRefusedError(f"The XML has {len(data)} bytes; at most {max_bytes} are read.")
@@ -31,7 +33,7 @@ def parse_xml(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_D
         remove_pis=False,
     )
     try:
-        _feed(parser, data, max_depth)
+        _feed(parser, data, max_depth, max_elements)
         root: etree._Element = parser.close()
     except etree.XMLSyntaxError as error:
         raise XmlRefusedError(f"The XML is not well-formed (line {error.lineno}).") from None
@@ -40,7 +42,7 @@ def parse_xml(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_D
     return root
 
 
-def _feed(parser: etree.XMLPullParser, data: bytes, max_depth: int) -> None:
+def _feed(parser: etree.XMLPullParser, data: bytes, max_depth: int, max_elements: int) -> None:
     """Hand the bytes over in pieces, so that a hostile document is refused before it is read whole."""
     depth = elements = 0
     for start in range(0, len(data), 65_536):
@@ -53,5 +55,5 @@ def _feed(parser: etree.XMLPullParser, data: bytes, max_depth: int) -> None:
             elements += 1
             if depth > max_depth:
                 raise XmlRefusedError(f"The XML is nested deeper than {max_depth} elements.")
-            if elements > MAX_ELEMENTS:
-                raise XmlRefusedError(f"The XML has more than {MAX_ELEMENTS} elements.")
+            if elements > max_elements:
+                raise XmlRefusedError(f"The XML has more than {max_elements} elements.")

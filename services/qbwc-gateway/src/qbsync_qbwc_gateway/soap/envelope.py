@@ -19,6 +19,9 @@ SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 CONTENT_TYPE = "text/xml; charset=utf-8"
 MAX_BYTES = 10_000_000
 _MAX_DEPTH = 12
+_MAX_ELEMENTS = 200
+"""What QuickBooks says comes as text: an envelope of many elements is none of the Web Connector's."""
+
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _HEAD = (
     '<?xml version="1.0" encoding="utf-8"?>'
@@ -55,7 +58,7 @@ def parse_call(body: bytes) -> Call:
         SoapFaultError: it is no such envelope.
     """
     try:
-        root = parse_xml(body, max_bytes=MAX_BYTES, max_depth=_MAX_DEPTH)
+        root = parse_xml(body, max_bytes=MAX_BYTES, max_depth=_MAX_DEPTH, max_elements=_MAX_ELEMENTS)
     except XmlRefusedError as refused:
         raise SoapFaultError("Client", str(refused)) from None
     if root.tag != f"{{{SOAP}}}Envelope":

@@ -6,9 +6,9 @@ from typing import Protocol
 import structlog
 from fastapi import APIRouter, Request, Response
 
+from qbsync_qbwc_gateway.soap.bodies import Bodies
 from qbsync_qbwc_gateway.soap.envelope import (
     CONTENT_TYPE,
-    MAX_BYTES,
     Call,
     SoapFaultError,
     answer,
@@ -49,6 +49,7 @@ Result = str | int | Sequence[str]
 def soap_router(service: WebConnectorService, *, public_url: str) -> APIRouter:
     """The routes of the endpoint. ``public_url`` is the address under which the Web Connector reaches it."""
     router = APIRouter(include_in_schema=False)
+    bodies = Bodies()
     description = wsdl(f"{public_url.rstrip('/')}/qbwc")
 
     @router.get("/qbwc")
@@ -60,7 +61,7 @@ def soap_router(service: WebConnectorService, *, public_url: str) -> APIRouter:
     @router.post("/qbwc")
     async def call(request: Request) -> Response:
         try:
-            parsed = parse_call(await _body(request))
+            parsed = parse_call(await bodies.read(request))
             result = await _dispatch(service, parsed, request.client.host if request.client else "")
             return _xml(answer(parsed.operation, result))
         except SoapFaultError as refused:
@@ -71,21 +72,6 @@ def soap_router(service: WebConnectorService, *, public_url: str) -> APIRouter:
             return _xml(fault("Server", _BUSY), status=500)
 
     return router
-
-
-async def _body(request: Request) -> bytes:
-    """The body, refused as soon as it is too long."""
-    encoding = request.headers.get("content-encoding", "identity").lower()
-    if encoding != "identity":
-        raise SoapFaultError("Client", "Compressed requests are not read.")
-    size = 0
-    pieces: list[bytes] = []
-    async for piece in request.stream():
-        size += len(piece)
-        if size > MAX_BYTES:
-            raise SoapFaultError("Client", f"The request is longer than {MAX_BYTES} bytes.")
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 async def _dispatch(service: WebConnectorService, call: Call, address: str) -> Result:
