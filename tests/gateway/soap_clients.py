@@ -115,7 +115,14 @@ def install_node_soap(folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         raise NodeMissingError("node and npm are not installed")
-    quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock", "--prefer-offline", "--fetch-retries=0"]
+    quiet = [
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--no-package-lock",
+        "--prefer-offline",
+        "--fetch-retries=0",
+    ]
     command = [npm, "install", *quiet, "--loglevel=error", "--prefix", str(folder), PACKAGE]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)

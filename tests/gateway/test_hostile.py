@@ -4,7 +4,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ ROUNDS = 3
 FLOODS = 3
 MAY_GROW = 25
 """Megabytes between the first round and the last; a body that was kept would be ten of them each."""
-MAY_TAKE = 200
+MAY_TAKE = 250
 """Megabytes at any moment, also while several bodies of 100 MB arrive at the same time."""
 
 
@@ -89,7 +90,9 @@ async def process(
     environment = {**os.environ, **{f"QBSYNC_{name}": value for name, value in given.items()}}
     command = [sys.executable, "-m", "qbsync_qbwc_gateway"]
     with (tmp_path / "gateway.log").open("wb") as output:
-        running = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        running = subprocess.Popen(  # noqa: ASYNC220 - it is waited for by asking it
+            command, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
     try:
         async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
             await _until_alive(client, running)
@@ -162,7 +165,11 @@ EMPTY_PARTS = [
 async def attack(process: Process) -> None:
     """All of it once; what is well-formed gets a harmless answer, everything else a fault."""
     for name, body in HOSTILE.items():
-        answered = await process.post(body)
+        try:
+            answered = await process.post(body)
+        except httpx.TransportError:
+            assert len(body) > 10_000_000, name  # hung up before all of it was sent
+            continue
         assert answered.status_code == 500, name
         assert "<faultcode>soap:" in answered.text, name
         assert "root:" not in answered.text, name
@@ -196,10 +203,8 @@ async def flood(process: Process, megabytes: int = 100) -> None:
         for _ in range(megabytes):
             yield b" " * MEGABYTE
 
-    try:
+    with suppress(httpx.TransportError):  # it may hang up while more is to come
         assert (await process.post(body())).status_code == 500
-    except httpx.TransportError:
-        pass  # hung up while more was to come
 
 
 async def test_what_is_hostile_does_no_harm_and_takes_no_memory(process: Process) -> None:
@@ -240,8 +245,8 @@ def read(bodies: Bodies, request: Any) -> Any:
 
 
 @pytest.fixture
-def bodies() -> Iterator[Bodies]:
-    yield Bodies(largest=10, under_way=15, seconds=60)
+def bodies() -> Bodies:
+    return Bodies(largest=10, under_way=15, seconds=60)
 
 
 async def test_all_bodies_together_are_bounded_and_give_back_what_they_took(bodies: Bodies) -> None:

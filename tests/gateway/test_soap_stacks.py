@@ -1,7 +1,7 @@
 """Foreign SOAP stacks drive whole runs over real HTTP: what a client of our own would share as a fault, they show."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,13 @@ async def address(desktop: Desktop, settings: GatewaySettings) -> AsyncIterator[
 
 
 @pytest.fixture(scope="module")
-def node_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def node_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("node-soap")
     try:
         install_node_soap(folder)
     except NodeMissingError as missing:
         pytest.skip(f"{missing}")
-    yield folder
+    return folder
 
 
 async def run(desktop: Desktop, client: Any) -> None:

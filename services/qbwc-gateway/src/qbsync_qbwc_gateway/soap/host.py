@@ -61,7 +61,13 @@ def soap_router(service: WebConnectorService, *, public_url: str) -> APIRouter:
     @router.post("/qbwc")
     async def call(request: Request) -> Response:
         try:
-            parsed = parse_call(await bodies.read(request))
+            body = await bodies.read(request)
+        except SoapFaultError as refused:
+            log.info("soap.refused", code=refused.code, reason=refused.text)
+            hung_up = {"connection": "close"}  # or all the rest would be read before the next call
+            return _xml(fault(refused.code, refused.text), status=500, headers=hung_up)
+        try:
+            parsed = parse_call(body)
             result = await _dispatch(service, parsed, request.client.host if request.client else "")
             return _xml(answer(parsed.operation, result))
         except SoapFaultError as refused:
@@ -104,5 +110,5 @@ async def _dispatch(service: WebConnectorService, call: Call, address: str) -> R
     return await handlers[call.operation.name]()
 
 
-def _xml(content: bytes, *, status: int = 200) -> Response:
-    return Response(content, status_code=status, media_type=CONTENT_TYPE)
+def _xml(content: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(content, status_code=status, media_type=CONTENT_TYPE, headers=headers)
