@@ -15,6 +15,7 @@ from qbsync_qbo_worker.mapping.values import (
     present,
     reference_in,
     reference_out,
+    with_due_date,
 )
 from qbsync_shared.entities import PurchaseLine
 from qbsync_shared.kinds import Kind
@@ -40,8 +41,8 @@ def purchase(kind: Kind, resource: str, *, is_order: bool = False) -> Mapper:
         }
         if is_order:
             values["vendor_message"] = ("Memo", entity.vendor_message)
-        payload = chosen(values, fields, creating=creating)
-        if is_order and "shipping_address" in fields and entity.shipping_address is not None:
+        payload = chosen(values, with_due_date(entity, fields), creating=creating)
+        if is_order and "shipping_address" in fields and not (creating and entity.shipping_address is None):
             payload["ShipAddr"] = address_out(entity.shipping_address)
         if "terms" in fields and entity.terms:
             payload["SalesTermRef"] = reference_out(entity.terms)

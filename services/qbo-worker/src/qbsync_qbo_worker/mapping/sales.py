@@ -21,6 +21,7 @@ from qbsync_qbo_worker.mapping.values import (
     present,
     reference_in,
     reference_out,
+    with_due_date,
 )
 from qbsync_shared.entities import SalesLine
 from qbsync_shared.kinds import Kind
@@ -64,7 +65,7 @@ def sale(
         if check is not None:
             check(entity)
         payload = _head_out(entity, fields, creating=creating)
-        payload |= _own_out(entity, {*fields, *always}, own, creating=creating)
+        payload |= _own_out(entity, {*with_due_date(entity, fields), *always}, own, creating=creating)
         if creating or "lines" in fields:
             payload["Line"] = [_line_out(line, lines) for line in entity.lines]
         if entity.tax_total is not None and ("tax_total" in fields or "lines" in fields):
@@ -98,7 +99,7 @@ def _head_out(entity: Any, fields: Collection[str], *, creating: bool) -> Json:
         ("billing_address", "BillAddr", entity.billing_address),
         ("shipping_address", "ShipAddr", entity.shipping_address),
     ):
-        if field in fields and address is not None:
+        if field in fields and not (creating and address is None):
             payload[prop] = address_out(address)
     if "class" in fields and entity.class_:
         payload["ClassRef"] = reference_out(entity.class_)

@@ -86,3 +86,9 @@ def chosen(values: dict[str, tuple[str, Any]], fields: Collection[str], *, creat
     return (
         present(sent) if creating else {prop: "" if value is None else value for prop, value in sent.items()}
     )
+
+
+def with_due_date(entity: Any, fields: Collection[str]) -> Collection[str]:
+    """The fields to send: where the date or the terms change, QuickBooks computes the due date anew unless it is said again."""
+    moves = not {"date", "terms"}.isdisjoint(fields) and getattr(entity, "due_date", None) is not None
+    return {*fields, "due_date"} if moves else fields
