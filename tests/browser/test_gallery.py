@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest_asyncio
 from fastapi import FastAPI
 from playwright.async_api import Page, Route, expect
-from tests.browser.axe import axe, look, matrix, no_sideways_scroll
+from tests.browser.axe import accessible, axe, look
 from tests.browser.fixtures import MakeContext, in_browser
 from tests.browser.gallery import KEY, NOW, create_gallery
 from tests.browser.server import free_socket, serving
@@ -44,20 +44,14 @@ async def gallery() -> AsyncIterator[Gallery]:
         yield Gallery(app, url)
 
 
-@matrix
-async def test_every_component_is_accessible(page: Page, gallery: Gallery, theme: str, width: int) -> None:
-    await look(page, theme, width)
+async def test_every_component_is_accessible(page: Page, gallery: Gallery) -> None:
     await gallery.enter(page)
-    await axe(page)
-    await no_sideways_scroll(page)
+    await accessible(page)
 
 
-@matrix
-async def test_the_other_states_are_accessible(page: Page, gallery: Gallery, theme: str, width: int) -> None:
-    await look(page, theme, width)
+async def test_the_other_states_are_accessible(page: Page, gallery: Gallery) -> None:
     await gallery.enter(page, "?strip=silent&ask=1&toast=1")
-    await axe(page)
-    await no_sideways_scroll(page)
+    await accessible(page)
     await page.goto(f"{gallery.url}/nowhere")
     await axe(page)
     await page.context.clear_cookies()

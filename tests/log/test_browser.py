@@ -12,7 +12,7 @@ from qbsync_shared.clock import FrozenClock
 from qbsync_shared.ids import uuid7_maker
 from qbsync_shared.postgres import Database
 from qbsync_shared.web import Role, issue_token
-from tests.browser.axe import axe, look, matrix, no_sideways_scroll
+from tests.browser.axe import accessible
 from tests.browser.fixtures import MakeContext, browser, chromium_path, in_browser, new_context, page
 from tests.browser.server import free_socket, serving
 from tests.log.conftest import KEY, NOW, make_app
@@ -90,18 +90,13 @@ PAGES = [
 ]
 
 
-@matrix
-async def test_every_page_is_accessible(
-    page: Page, stage: tuple[str, Database], theme: str, width: int
-) -> None:
+async def test_every_page_is_accessible(page: Page, stage: tuple[str, Database]) -> None:
     url, _ = stage
-    await look(page, theme, width)
     for tenant, path in PAGES:
         role = Role.OPERATOR if tenant == "*" else Role.ADMIN
         await page.goto(entering(url, tenant, path, role))
         await expect(page.locator("h1").first).to_be_attached()
-        await axe(page)
-        await no_sideways_scroll(page)
+        await accessible(page)
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])

@@ -10,7 +10,7 @@ from qbsync_qbo_worker.app import assemble
 from qbsync_shared.clock import FrozenClock
 from qbsync_shared.ids import MakeId
 from qbsync_shared.web import Role, issue_token
-from tests.browser.axe import axe, look, matrix, no_sideways_scroll
+from tests.browser.axe import accessible
 from tests.browser.fixtures import MakeContext, browser, chromium_path, in_browser, new_context, page
 from tests.browser.server import free_socket, serving
 from tests.shared.databases import Databases
@@ -68,28 +68,20 @@ async def stage(
     await databases.give_back()
 
 
-@matrix
-async def test_every_state_is_accessible(page: Page, stage: Stage, theme: str, width: int) -> None:
-    await look(page, theme, width)
+async def test_every_state_is_accessible(page: Page, stage: Stage) -> None:
     for state in STATES:
         code = {"problem": "7001", "paused": "QS-PAUSED"}.get(
             state, None if state == "connected" else "QS-NOT-CONNECTED"
         )
         await stage.put(state, code, None if state == "connected" else "Subscription lapsed")
         await stage.enter(page)
-        await axe(page)
-        await no_sideways_scroll(page)
+        await accessible(page)
 
 
-@matrix
-async def test_the_question_before_disconnecting_is_accessible(
-    page: Page, stage: Stage, theme: str, width: int
-) -> None:
-    await look(page, theme, width)
+async def test_the_question_before_disconnecting_is_accessible(page: Page, stage: Stage) -> None:
     await stage.enter(page, query="?ask=disconnect")
     await expect(page.get_by_role("dialog")).to_be_visible()
-    await axe(page)
-    await no_sideways_scroll(page)
+    await accessible(page)
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
