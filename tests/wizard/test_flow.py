@@ -189,7 +189,7 @@ async def test_a_duplicate_that_appears_later_is_shown(wizard: Wizard) -> None:
     (after,) = (await wizard.review())["items"]
     assert len(after["duplicates"]) == 1
     stale = await wizard.approve({"checked": [{"id": before["id"], "revision": before["revision"]}]})
-    assert stale == {"approved": 0, "changed": [before["id"]], "blocked": [], "job": None}
+    assert (stale["approved"], stale["changed"], stale["blocked"]) == (0, [before["id"]], [])
 
 
 async def test_a_failed_sync_stays_in_unsynced_until_resync_or_a_change(sent: Wizard) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import uuid
 from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
@@ -44,6 +43,7 @@ def uuid7_maker(clock: Clock | None = None, random_bits: Callable[[int], int] = 
     def make() -> str:
         milliseconds = int(now().timestamp() * 1000) & ((1 << 48) - 1)
         value = milliseconds << 80 | 0x7 << 76 | random_bits(12) << 64 | 0b10 << 62 | random_bits(62)
-        return str(uuid.UUID(int=value))
+        digits = f"{value:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     return make

@@ -10,6 +10,7 @@ from fastapi import Depends
 from qbsync_shared.postgres import Connection, Database
 from qbsync_shared.web import Principal, ProblemError, Role, require
 from qbsync_shared.web.problems import unknown_tenant
+from qbsync_wizard.domain.matching import Rules
 from qbsync_wizard.domain.tenants import Tenant
 from qbsync_wizard.errors import RefusedError, UnknownTenantError
 from qbsync_wizard.jobs import Jobs
@@ -42,6 +43,19 @@ class Api:
         """One transaction that only looks."""
         async with told(), self.database.tenant(tenant_id) as connection:
             yield connection, await look(connection, tenant_id)
+
+
+def check_may_approve(tenant: Tenant, principal: Principal) -> None:
+    """A rule may leave approving to admins.
+
+    Raises:
+        RefusedError: 403.
+    """
+    if Rules.of(tenant).approve_role == "admin" and not principal.may(Role.ADMIN):
+        detail = (
+            "A rule of this company leaves approving to admins. Ask one of them, or have the rule changed."
+        )
+        raise RefusedError("approving-needs-admin", "Only admins approve here", detail, status=403)
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ def assemble(settings: WizardSettings, database: Database, context: Context) -> 
         settings=settings,
         database=database,
         subscriptions=messages.subscriptions(context),
-        loops=[jobs.run, jobs.return_kept, jobs.recheck, site.listen],
+        loops=[jobs.run, jobs.return_kept, jobs.recheck, jobs.follow_rules, site.listen],
         routers=[http.router(Api(database, context, jobs, settings)), pages.router(site)],
     )
     install(app, settings=settings, pages=site.pages, body_limits=BODY_LIMITS)

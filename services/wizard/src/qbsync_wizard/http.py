@@ -12,7 +12,7 @@ from qbsync_shared.ids import AppId, TenantId
 from qbsync_shared.kinds import Kind
 from qbsync_shared.web import ProblemError
 from qbsync_shared.web.paging import LIMIT, Cursor, Keyset, Limit, Listing
-from qbsync_wizard import http_review, http_tenants, schemas
+from qbsync_wizard import http_review, http_settings, http_tenants, schemas
 from qbsync_wizard.api import Admin, Api, Viewer
 from qbsync_wizard.postgres import entities
 from qbsync_wizard.service import intake
@@ -31,6 +31,7 @@ def router(api: Api) -> APIRouter:
     http_tenants.add(routes, api)
     _add_entities(routes, api)
     http_review.add(routes, api)
+    http_settings.add(routes, api)
     return routes
 
 

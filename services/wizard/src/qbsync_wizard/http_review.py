@@ -10,13 +10,13 @@ from qbsync_shared.kinds import Direction, Kind
 from qbsync_shared.postgres import Connection
 from qbsync_shared.web.paging import LIMIT, Cursor, Keyset, Limit
 from qbsync_wizard import schemas
-from qbsync_wizard.api import Api, Approver, Viewer
+from qbsync_wizard.api import Api, Approver, Viewer, check_may_approve
 from qbsync_wizard.domain.approving import Need
 from qbsync_wizard.domain.records import Standing
 from qbsync_wizard.domain.showing import changes_of
 from qbsync_wizard.postgres import items
 from qbsync_wizard.postgres.items import Filter, ItemRow
-from qbsync_wizard.service import review
+from qbsync_wizard.service import review, ruling
 from qbsync_wizard.service.approving import Checked, Result
 
 _ORDER = Keyset(str, int, str)
@@ -36,7 +36,7 @@ def add(routes: APIRouter, api: Api) -> None:
         """What waits for review, imports first, in the order of the page."""
         async with api.reading(tenant) as (connection, found):
             rows = await _rows(connection, tenant, wanted, cursor, limit + 1)
-            total = await items.count(connection, tenant, wanted)
+            total = sum((await items.count(connection, tenant, wanted)).values())
         page = _ORDER.page(rows, limit, total, lambda row: (row.direction.value, row.place, row.item_id))
         return schemas.Review(
             items=[_item(row) for row in page.items],
@@ -60,11 +60,19 @@ def add(routes: APIRouter, api: Api) -> None:
             unchecked=body.unchecked,
         )
         async with api.writing(tenant) as lane:
+            check_may_approve(lane.tenant, principal)
             result = await review.approve(lane, request)
         if result.job is not None:
             response.status_code = 202
             api.jobs.wake()
         return _answer(result)
+
+    @routes.post("/tenants/{tenant}/approvals/{approval_id}/undo", status_code=202)
+    async def undo(tenant: TenantId, approval_id: str, principal: Approver) -> schemas.Undone:
+        """Take back what is still held. What is cancelled returns to the review; 409 when all of it went already."""
+        async with api.writing(tenant) as lane:
+            check_may_approve(lane.tenant, principal)
+            return schemas.Undone(asked=await ruling.undo(lane, approval_id, by=principal.name))
 
     @routes.get("/tenants/{tenant}/badge")
     async def badge(tenant: TenantId, _: Viewer) -> schemas.Badge:
@@ -147,6 +155,8 @@ def _answer(result: Result) -> schemas.ApproveAnswer:
             for one in result.blocked
         ],
         job=result.job,
+        approval_id=result.approval_id,
+        held_until=result.held_until,
     )
 
 

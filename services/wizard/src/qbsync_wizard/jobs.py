@@ -8,11 +8,13 @@ import structlog
 from qbsync_shared.postgres import Database
 from qbsync_wizard.errors import UnknownTenantError
 from qbsync_wizard.postgres.repository import QUERIES
-from qbsync_wizard.service import kept, rechecking, review
+from qbsync_wizard.service import kept, rechecking, review, ruling
 from qbsync_wizard.service.context import Context, enter
 
 POLL_SECONDS = 2.0
 KEPT_SECONDS = 60.0
+RULES_AGAIN = 30
+"""Passes of the rules after which all that waits is looked at again."""
 KEPT_AT_MOST = timedelta(hours=1)
 
 log = structlog.get_logger()
@@ -72,6 +74,29 @@ class Jobs:
                     continue
                 await rechecking.run_batch(lane, row["recheck_after"])
         return bool(rows)
+
+    async def follow_rules(self) -> None:
+        """Approve by rule: what is new at once, and each minute also what waited for another record."""
+        passes = 0
+        while True:
+            await self.follow_rules_once(everything=passes % RULES_AGAIN == 0)
+            passes += 1
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def follow_rules_once(self, *, everything: bool = False) -> None:
+        """One pass over what changed since the last one, or over all that waits."""
+        async with self._database.everyone() as connection:
+            rows = await connection.fetch(QUERIES["tenants_with_rules"], everything)
+        for row in rows:
+            since = 0 if everything else row["ruled_no"]
+            place: tuple[int, str] | None = (0, "")
+            while place is not None:
+                async with self._database.tenant(row["tenant_id"]) as connection:
+                    try:
+                        lane = await enter(connection, self._context, row["tenant_id"])
+                    except UnknownTenantError:
+                        break
+                    place = await ruling.follow(lane, since, place)
 
     async def return_kept(self) -> None:
         """Bring back what was kept an hour ago and no sync brought back."""

@@ -1,6 +1,6 @@
 """Bodies of the JSON API."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -170,12 +170,23 @@ class BlockedAnswer(BaseModel):
 
 
 class ApproveAnswer(BaseModel):
-    """How many were approved, which changed meanwhile, which cannot go; ``job`` when it runs on."""
+    """How many were approved, which changed meanwhile, which cannot go; ``job`` when it runs on.
+
+    Until ``held_until`` it can be undone.
+    """
 
     approved: int
     changed: list[str]
     blocked: list[BlockedAnswer]
     job: str | None = None
+    approval_id: str | None = None
+    held_until: datetime | None = None
+
+
+class Undone(BaseModel):
+    """How many held syncs the connector service is asked to cancel."""
+
+    asked: int
 
 
 class ChangeAnswer(BaseModel):
@@ -279,3 +290,88 @@ class ApprovalRow(BaseModel):
     approved_by: str
     resync_of: str | None
     state: str
+
+
+EntryId = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class EntryAnswer(BaseModel):
+    """One entry of a list of QuickBooks."""
+
+    quickbooks_id: str
+    name: str
+
+
+class Entries(BaseModel):
+    """A list of QuickBooks."""
+
+    items: list[EntryAnswer]
+
+
+class MappingAnswer(BaseModel):
+    """A word of the app. ``state``: ``missing``, ``inactive``, ``chosen`` or ``same_name``."""
+
+    kind: Kind
+    word: str
+    state: str
+    quickbooks_id: str | None
+    quickbooks_name: str | None
+
+
+class Mappings(BaseModel):
+    """Words of the app; ``missing`` counts those that hold records back."""
+
+    items: list[MappingAnswer]
+    missing: int
+
+
+class MappingBody(Body):
+    """What a word stands for; without ``quickbooks_id`` the entry of the same name."""
+
+    word: Annotated[str, Field(min_length=1, max_length=500)]
+    quickbooks_id: EntryId | None = None
+
+
+class MappingsBody(Body):
+    """Words of one list."""
+
+    mappings: Annotated[list[MappingBody], Field(min_length=1, max_length=2000)]
+
+
+class ItemChoicesBody(Body):
+    """What an item gets that does not say it itself."""
+
+    income_account: EntryId | None = None
+    expense_account: EntryId | None = None
+    asset_account: EntryId | None = None
+    tax_code: EntryId | None = None
+
+
+class DefaultsBody(Body):
+    """Entries for all records that name none."""
+
+    tax_code: EntryId | None = None
+    deposit_to: EntryId | None = None
+    class_: EntryId | None = Field(default=None, alias="class")
+
+
+class Changed(BaseModel):
+    """How many were set."""
+
+    changed: int
+
+
+class AutoApprove(Body):
+    """What goes without review."""
+
+    kind: Kind
+    direction: Direction
+
+
+class RulesBody(Body):
+    """What an admin decided once for all."""
+
+    auto_approve: Annotated[list[AutoApprove], Field(max_length=100)] = Field(default_factory=list)
+    approve_role: Literal["approver", "admin"] = "approver"
+    import_since: date | None = None
+    hold_seconds: Annotated[int, Field(ge=0, le=3600)] = 0

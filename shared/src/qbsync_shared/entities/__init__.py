@@ -1,6 +1,7 @@
 """The entities of the contract: frozen, with Decimal money and references by app id."""
 
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, get_args
 
 from pydantic import Field, TypeAdapter
 
@@ -22,6 +23,7 @@ from qbsync_shared.entities.transactions import (
     TimeEntry,
     expected_total,
 )
+from qbsync_shared.ids import EntityKey
 
 AnyEntity = Annotated[
     Customer
@@ -48,6 +50,9 @@ AnyEntity = Annotated[
 ]
 
 _ADAPTER: TypeAdapter[Entity] = TypeAdapter(AnyEntity)
+_MODELS: dict[str, type[Entity]] = {
+    str(model.model_fields["kind"].default.value): model for model in get_args(get_args(AnyEntity)[0])
+}
 
 
 def parse_entity(data: Any) -> Entity:
@@ -57,6 +62,28 @@ def parse_entity(data: Any) -> Entity:
         pydantic.ValidationError: it is none, or it has unknown or wrong fields.
     """
     return _ADAPTER.validate_python(data)
+
+
+def references_of(data: Mapping[str, Any]) -> tuple[EntityKey, ...]:
+    """As :meth:`Entity.depends_on`, of JSON values that were read before; large approvals need it for every row."""
+    keys = (
+        EntityKey(kind, reference["app_id"])
+        for path, kind in _MODELS[data["kind"]].refers_to.items()
+        for reference in _walk(data, path.split("."))
+        if reference.get("app_id")
+    )
+    return tuple(dict.fromkeys(keys))
+
+
+def _walk(value: Any, path: list[str]) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, list):
+        for member in value:
+            yield from _walk(member, path)
+    elif isinstance(value, Mapping):
+        if path:
+            yield from _walk(value.get(path[0]), path[1:])
+        else:
+            yield value
 
 
 __all__ = [
@@ -90,4 +117,5 @@ __all__ = [
     "Vendor",
     "expected_total",
     "parse_entity",
+    "references_of",
 ]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from dataclasses import replace as dataclass_replace
 
-from qbsync_shared.entities import parse_entity
+from qbsync_shared.entities import references_of
 from qbsync_shared.ids import EntityKey
 from qbsync_shared.kinds import Direction, Kind, Operation
 from qbsync_wizard.domain.encoding import Replacement, replaced
@@ -137,5 +137,5 @@ def _move(item: Item, change: Change, fields: tuple[str, ...]) -> Movement:
         quickbooks_id=item.quickbooks_id,
         entity=change.entity,
         fields=fields,
-        depends_on=parse_entity(change.entity).depends_on() if needs else (),
+        depends_on=references_of(change.entity) if needs else (),
     )

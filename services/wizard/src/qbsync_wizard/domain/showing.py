@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from qbsync_shared.diff import FieldChange, field_changes
-from qbsync_shared.entities import parse_entity
+from qbsync_shared.entities import parse_entity, references_of
 from qbsync_shared.ids import EntityKey
 from qbsync_shared.kinds import Direction, Kind, Operation, rules
 from qbsync_wizard.domain.comparing import alike
@@ -79,7 +79,7 @@ def depends_on(item: Item) -> tuple[EntityKey, ...]:
     removes = change.operation in (Operation.VOID, Operation.DELETE, Operation.DEACTIVATE)
     if change.direction is Direction.IMPORT or removes:
         return ()
-    return parse_entity(change.entity).depends_on()
+    return references_of(change.entity)
 
 
 def to_json(item: Item) -> Json:

@@ -1,9 +1,9 @@
 """What was approved: clicks of Approve and the syncs that came of them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from qbsync_shared.ids import EntityKey
 from qbsync_shared.kinds import Direction, Kind, Operation
@@ -118,34 +118,34 @@ async def _held(
     return {(Kind(row["kind"]), row["id"]): digest(row["entity"], deleted=row["deleted"]) for row in rows}
 
 
-async def add_syncs(connection: Connection, rows: Sequence[NewSync]) -> None:
+async def add_syncs(connection: Connection, tenant_id: str, rows: Sequence[NewSync]) -> None:
     """Remember approved movements."""
-    await connection.executemany(QUERIES["insert_sync"], [_values(row) for row in rows])
+    await connection.execute(QUERIES["insert_syncs"], tenant_id, [_values(row) for row in rows])
 
 
-def _values(row: NewSync) -> tuple[Any, ...]:
+def _values(row: NewSync) -> Json:
     approved = row.approved
-    return (
-        approved.tenant,
-        approved.sync_id,
-        approved.entity_seq,
-        approved.direction.value,
-        approved.kind.value,
-        approved.app_id,
-        approved.quickbooks_id,
-        approved.operation.value,
-        approved.entity,
-        list(approved.fields),
-        approved.base_version,
-        [[one.kind.value, one.app_id] for one in approved.depends_on],
-        row.sides.app,
-        row.sides.quickbooks,
-        row.label,
-        row.approval_id,
-        approved.resync_of,
-        approved.approved_by,
-        approved.approved_at,
-    )
+    return {
+        "sync_id": approved.sync_id,
+        "seq": approved.entity_seq,
+        "direction": approved.direction.value,
+        "kind": approved.kind.value,
+        "app_id": approved.app_id,
+        "quickbooks_id": approved.quickbooks_id,
+        "operation": approved.operation.value,
+        "entity": approved.entity,
+        "fields": approved.fields,
+        "base_version": approved.base_version,
+        "depends_on": [[one.kind.value, one.app_id] for one in approved.depends_on],
+        "app_digest": row.sides.app,
+        "quickbooks_digest": row.sides.quickbooks,
+        "label": row.label,
+        "approval_id": row.approval_id,
+        "resync_of": approved.resync_of,
+        "approved_by": approved.approved_by,
+        "approved_at": approved.approved_at.isoformat(),
+        "not_before": approved.not_before.isoformat() if approved.not_before else None,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +165,14 @@ class Approval:
     sent: int = 0
     failed: int = 0
     cancelled: int = 0
+    held_until: datetime | None = None
+    undone: bool = False
+
+    def held_seconds(self, now: datetime) -> int:
+        """For how many seconds more it can be undone."""
+        if self.held_until is None or self.undone or self.is_done:
+            return 0
+        return max(0, math.ceil((self.held_until - now).total_seconds()))
 
     @property
     def is_done(self) -> bool:
@@ -184,6 +192,8 @@ def _approval(row: Row, **more: int) -> Approval:
         changed=row["changed"],
         blocked=row["blocked"],
         job=dict(row).get("job"),
+        held_until=dict(row).get("held_until"),
+        undone=bool(dict(row).get("undone")),
         **more,
     )
 
@@ -202,6 +212,7 @@ async def begin(
         job,
         job is not None,
         approval.total,
+        approval.held_until,
     )
 
 

@@ -275,16 +275,14 @@ async def section(
     return [item_row(row) for row in rows]
 
 
-async def count(connection: Connection, tenant_id: str, wanted: Filter) -> int:
-    """How many rows wait and match; without a word or kind no row is counted."""
+async def count(connection: Connection, tenant_id: str, wanted: Filter) -> dict[Direction, int]:
+    """How many rows wait and match, by section; without a word or kind no row is counted."""
+    counts = dict.fromkeys(Direction, 0)
     if wanted.kind is None and wanted.pattern is None:
-        tallies = await count_all(connection, tenant_id)
-        waiting = tallies[Standing.WAITING]
-        return waiting[wanted.direction] if wanted.direction else sum(waiting.values())
-    found: int = await connection.fetchval(
-        QUERIES["count_items"], tenant_id, Standing.WAITING.value, *wanted.values
-    )
-    return found
+        waiting = (await count_all(connection, tenant_id))[Standing.WAITING]
+        return {one: waiting[one] if wanted.direction in (None, one) else 0 for one in Direction}
+    rows = await connection.fetch(QUERIES["count_items"], tenant_id, Standing.WAITING.value, *wanted.values)
+    return counts | {Direction(row["direction"]): row["count"] for row in rows}
 
 
 async def count_all(connection: Connection, tenant_id: str) -> dict[Standing, dict[Direction, int]]:

@@ -209,12 +209,18 @@ select sync_id, seq, direction, kind, app_id, quickbooks_id, operation, state, e
        quickbooks_digest, in_doubt_since, resynced, resync_of, settled_at, approval_id
   from sync where tenant_id = $1 and sync_id = $2;
 
--- name: insert_sync
--- A new approval.
+-- name: insert_syncs
+-- New approvals, all in one go.
 insert into sync (tenant_id, sync_id, seq, direction, kind, app_id, quickbooks_id, operation, entity, fields,
                   base_version, depends_on, app_digest, quickbooks_digest, label, approval_id, resync_of, approved_by,
-                  approved_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+                  approved_at, not_before)
+select $1, r.sync_id, r.seq, r.direction, r.kind, r.app_id, r.quickbooks_id, r.operation, r.entity, r.fields,
+       r.base_version, r.depends_on, r.app_digest, r.quickbooks_digest, r.label, r.approval_id, r.resync_of, r.approved_by,
+       r.approved_at, r.not_before
+  from jsonb_to_recordset($2::jsonb) r(sync_id text, seq bigint, direction text, kind text, app_id text,
+       quickbooks_id text, operation text, entity jsonb, fields text[], base_version bigint, depends_on jsonb,
+       app_digest text, quickbooks_digest text, label text, approval_id text, resync_of text, approved_by text,
+       approved_at timestamptz, not_before timestamptz)
 on conflict (tenant_id, sync_id) do nothing;
 
 -- name: put_sync_state
@@ -301,18 +307,22 @@ delete from review_item where tenant_id = $1 and item_id = any($2::text[]);
 select * from review_item where tenant_id = $1 and item_id = any($2::text[]);
 
 -- name: list_section
--- What stands in one section of a list, in its order.
-select * from review_item
- where tenant_id = $1 and standing = $2 and direction = $3 and ($4::text is null or kind = $4)
-   and ($5::text is null or search like $5 escape '\')
-   and (place, item_id) > ($6::integer, $7)
- order by place, item_id limit $8;
+-- What stands in one section of a list, in its order. The places are found in the narrow index alone.
+select i.* from (
+    select item_id from review_item
+     where tenant_id = $1 and standing = $2 and direction = $3 and ($4::text is null or kind = $4)
+       and ($5::text is null or found_by like $5 escape '\')
+       and (place, item_id) > ($6::integer, $7)
+     order by place, item_id limit $8) f
+  join review_item i on i.tenant_id = $1 and i.item_id = f.item_id
+ order by i.place, i.item_id;
 
 -- name: count_items
--- How many match a filter.
-select count(*) from review_item
+-- How many match a filter, by section.
+select direction, count(*) as count from review_item
  where tenant_id = $1 and standing = $2 and ($3::text is null or direction = $3) and ($4::text is null or kind = $4)
-   and ($5::text is null or search like $5 escape '\');
+   and ($5::text is null or found_by like $5 escape '\')
+ group by direction;
 
 -- name: list_decided
 -- Kept, cleared or skipped items, latest decision first.
@@ -329,7 +339,7 @@ select count(*) from (select from review_item where tenant_id = $1 and standing 
 -- Waiting rows inside a scope, in order of their ids.
 select * from review_item
  where tenant_id = $1 and standing = 'waiting' and ($2::text is null or direction = $2)
-   and ($3::text is null or kind = $3) and ($4::text is null or search like $4 escape '\')
+   and ($3::text is null or kind = $3) and ($4::text is null or found_by like $4 escape '\')
    and ($5::bigint is null or change_no <= $5) and ($6::timestamptz is null or updated_at <= $6)
    and item_id <> all($7::text[]) and ($8::text[] is null or item_id = any($8))
    and (place, item_id) > ($9::integer, $10)
@@ -339,7 +349,7 @@ select * from review_item
 -- How many rows a scope holds.
 select count(*) from review_item
  where tenant_id = $1 and standing = 'waiting' and ($2::text is null or direction = $2)
-   and ($3::text is null or kind = $3) and ($4::text is null or search like $4 escape '\')
+   and ($3::text is null or kind = $3) and ($4::text is null or found_by like $4 escape '\')
    and ($5::bigint is null or change_no <= $5) and ($6::timestamptz is null or updated_at <= $6)
    and item_id <> all($7::text[]) and ($8::text[] is null or item_id = any($8));
 
@@ -347,7 +357,7 @@ select count(*) from review_item
 -- Keep or clear the waiting rows of a scope.
 update review_item set standing = $9, decided_by = $10, decided_at = $11, kept_by = $12
  where tenant_id = $1 and standing = 'waiting' and ($2::text is null or direction = $2)
-   and ($3::text is null or kind = $3) and ($4::text is null or search like $4 escape '\')
+   and ($3::text is null or kind = $3) and ($4::text is null or found_by like $4 escape '\')
    and ($5::bigint is null or change_no <= $5) and ($6::timestamptz is null or updated_at <= $6)
    and item_id <> all($7::text[]) and ($8::text[] is null or item_id = any($8))
 returning item_id;
@@ -409,7 +419,8 @@ select count(*) from always_skip where tenant_id = $1;
 
 -- name: insert_approval
 -- One click of Approve.
-insert into approval (tenant_id, approval_id, by, at, unchecked, job, running, total) values ($1, $2, $3, $4, $5, $6, $7, $8);
+insert into approval (tenant_id, approval_id, by, at, unchecked, job, running, total, held_until)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: advance_approval
 -- How far it has come.
@@ -418,7 +429,7 @@ update approval set approved = approved + $3, changed = changed + $4, blocked = 
 
 -- name: get_approval
 -- One of them, locked.
-select approval_id, by, at, unchecked, job, running, total, approved, changed, blocked
+select approval_id, by, at, unchecked, job, running, total, approved, changed, blocked, held_until, undone
   from approval where tenant_id = $1 and approval_id = $2 for update;
 
 -- name: running_approvals
@@ -435,7 +446,7 @@ select count(*) as total,
 
 -- name: latest_approvals
 -- The last clicks of Approve.
-select approval_id, by, at, unchecked, running, total, approved, changed, blocked
+select approval_id, by, at, unchecked, running, total, approved, changed, blocked, held_until, undone
   from approval where tenant_id = $1 and at >= $2 order by at desc limit $3;
 
 -- name: approval_is_settled
@@ -665,3 +676,29 @@ select item_id, kind, app_id, quickbooks_id from review_item where tenant_id = $
 -- How far it has come; at the end nothing is due.
 update tenant set recheck_after = $2, recheck_due = case when $3 then recheck_due end
  where tenant_id = $1 and recheck_after = $4;
+
+-- name: held_syncs
+-- What an approval still holds back.
+select sync_id from sync
+ where tenant_id = $1 and approval_id = $2 and state = 'pending' and not_before > $3 order by seq;
+
+-- name: stop_job
+-- A large approval goes no further.
+update approval set running = false, job = null, undone = true where tenant_id = $1 and approval_id = $2;
+
+-- name: rule_batch
+-- Rows that wait since a number of change, for the rules.
+select * from review_item
+ where tenant_id = $1 and standing = 'waiting' and change_no > $2 and (change_no, item_id) > ($3, $4)
+ order by change_no, item_id limit $5;
+
+-- name: tenants_with_rules
+-- Tenants where something goes without review.
+select tenant_id, ruled_no, change_no from tenant
+ where deleted_at is null and jsonb_typeof(settings -> 'auto_approve') = 'array'
+   and jsonb_array_length(settings -> 'auto_approve') > 0 and ($1 or change_no > ruled_no)
+ order by tenant_id;
+
+-- name: rules_followed
+-- All that waited up to this change was looked at.
+update tenant set ruled_no = $2 where tenant_id = $1 and ruled_no < $2;

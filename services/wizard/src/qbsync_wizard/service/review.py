@@ -10,11 +10,13 @@ from qbsync_wizard.errors import RefusedError
 from qbsync_wizard.postgres import approvals, items
 from qbsync_wizard.postgres.approvals import Approval
 from qbsync_wizard.postgres.items import Filter, Scope
-from qbsync_wizard.service.approving import Checked, Result, Who, approve_rows, set_aside
+from qbsync_wizard.service.approving import Checked, Result, Who, approve_rows, held_until, set_aside
 from qbsync_wizard.service.context import Lane, tell_counts
 
 AT_ONCE = 500
 """More rows than this are approved by a job after the answer."""
+PER_BATCH = 2000
+"""Rows of a job per transaction, some three seconds in which the tenant's other work waits."""
 
 Unchecked = Literal["keep", "clear"]
 
@@ -43,7 +45,8 @@ async def approve(lane: Lane, request: Request) -> Result:
         detail = "Say with scope or all_matching which rows were shown, so that no other row is cleared."
         raise RefusedError("clear-without-scope", "Clear needs a scope", detail, status=422)
     approval_id = lane.make_id()
-    who = Who(by=request.by, approval_id=approval_id)
+    held = held_until(lane)
+    who = Who(by=request.by, approval_id=approval_id, held_until=held)
     approval = Approval(
         approval_id=approval_id,
         by=request.by,
@@ -54,11 +57,13 @@ async def approve(lane: Lane, request: Request) -> Result:
         approved=0,
         changed=0,
         blocked=0,
+        held_until=held,
     )
     if request.all_matching is not None:
         result = await _all_matching(lane, request, approval, who)
     else:
         result = await _checked(lane, request, approval, who)
+    result.approval_id, result.held_until = approval_id, held
     await tell_counts(lane)
     return result
 
@@ -168,10 +173,10 @@ async def run_batch(lane: Lane, approval_id: str) -> bool:
     if approval is None or not approval.running or approval.job is None:
         return False
     scope, choices, after = read_job(approval.job)
-    rows = await items.in_scope(lane.connection, lane.id, scope, after=after, limit=AT_ONCE)
-    who = Who(by=approval.by, approval_id=approval_id)
+    rows = await items.in_scope(lane.connection, lane.id, scope, after=after, limit=PER_BATCH)
+    who = Who(by=approval.by, approval_id=approval_id, held_until=approval.held_until)
     result = await approve_rows(lane, rows, who, choices=choices)
-    more = len(rows) == AT_ONCE
+    more = len(rows) == PER_BATCH
     job = write_job(scope, choices, (rows[-1].place, rows[-1].item_id)) if more else None
     await _finish(lane, approval_id, result, job)
     await tell_counts(lane)

@@ -9,12 +9,13 @@ from starlette.datastructures import FormData
 
 from qbsync_shared.ids import TenantId
 from qbsync_shared.kinds import Direction, Kind
+from qbsync_shared.web import ProblemError
 from qbsync_shared.web.session import read_form
-from qbsync_wizard.api import Approver
+from qbsync_wizard.api import Approver, check_may_approve
 from qbsync_wizard.domain.approving import REPLACE
 from qbsync_wizard.errors import RefusedError
 from qbsync_wizard.postgres.items import Filter, Scope
-from qbsync_wizard.service import kept, review
+from qbsync_wizard.service import kept, review, ruling
 from qbsync_wizard.service.approving import Checked, Result
 from qbsync_wizard.service.review import Request as Approval
 from qbsync_wizard.web.review import Wanted, make_view
@@ -39,9 +40,25 @@ def _add_selection(routes: APIRouter, site: Site) -> None:
         form = await read_form(request)
         base = f"/t/{tenant}/wizard"
         async with site.writing(tenant) as lane:
+            check_may_approve(lane.tenant, principal)
             result = await review.approve(lane, _approval(form, principal.name))
         site.jobs.wake()
         return RedirectResponse(address(base, **_after(form, result)), 303)
+
+    @routes.post("/t/{tenant}/wizard/undo")
+    async def undo(request: Request, tenant: TenantId, principal: Approver) -> Response:
+        """Take back what is still held."""
+        approval_id = str((await read_form(request)).get("approval", ""))[:64]
+        base = f"/t/{tenant}/wizard"
+        try:
+            async with site.writing(tenant) as lane:
+                check_may_approve(lane.tenant, principal)
+                await ruling.undo(lane, approval_id, by=principal.name)
+        except ProblemError as problem:
+            if problem.slug != "already-sent":
+                raise
+            return RedirectResponse(f"{base}?done=late", 303)
+        return RedirectResponse(f"{base}?done=undone", 303)
 
     @routes.post("/t/{tenant}/wizard/select")
     async def select(request: Request, tenant: TenantId, _: Approver) -> Response:

@@ -17,7 +17,7 @@ from qbsync_wizard.domain.records import Standing
 from qbsync_wizard.postgres import approvals, items
 from qbsync_wizard.postgres.items import Filter
 from qbsync_wizard.postgres.repository import QUERIES
-from qbsync_wizard.web import actions
+from qbsync_wizard.web import actions, mappings, rules
 from qbsync_wizard.web.review import RECENTLY, Wanted, details_of, make_view
 from qbsync_wizard.web.rows import address
 from qbsync_wizard.web.site import Site
@@ -44,6 +44,8 @@ def router(site: Site) -> APIRouter:
     _add_parts(routes, site)
     _add_live(routes, site)
     actions.add(routes, site)
+    mappings.add(routes, site)
+    rules.add(routes, site)
     return routes
 
 
@@ -172,14 +174,19 @@ def _add_parts(routes: APIRouter, site: Site) -> None:
         )
 
     @routes.get("/t/{tenant}/wizard/progress")
-    async def progress(request: Request, tenant: TenantId, _: Viewer) -> Response:
+    async def progress(request: Request, tenant: TenantId, viewer: Viewer) -> Response:
         """How far the last approvals are."""
         async with site.reading(tenant) as (connection, found):
             frame = await site.frame(connection, found)
             since = site.pages.now() - RECENTLY
             latest = await approvals.recent(connection, tenant, since=since, limit=2)
         return site.pages.fragment(
-            request, "progress_parts.html", page=frame.page, base=frame.base, latest=latest
+            request,
+            "progress_parts.html",
+            page=frame.page,
+            base=frame.base,
+            latest=latest,
+            may_undo=viewer.may(frame.approver),
         )
 
 

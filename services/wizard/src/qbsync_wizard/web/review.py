@@ -19,7 +19,7 @@ from qbsync_wizard.web.rows import Row, Section, address, make_rows
 from qbsync_wizard.web.site import SECTIONS, Frame, Site
 from qbsync_wizard.web.words import references
 
-PER_SECTION = 100
+PER_SECTION = 50
 _PLACES = Keyset(int, str)
 RECENTLY = timedelta(hours=1)
 """How long the progress of an approval is shown."""
@@ -108,14 +108,14 @@ async def make_view(site: Site, connection: Connection, tenant: Tenant, wanted: 
     )
     rows = await _open(site, connection, tenant, rows, wanted.opened)
     sections = []
+    totals = await items.count(connection, tenant.id, wanted.filter)
     for direction, title in SECTIONS:
-        part = replace(wanted.filter, direction=direction)
         sections.append(
             Section(
                 direction=direction,
                 title=title,
                 rows=tuple(row for row in rows if row.stored.direction is direction),
-                total=await items.count(connection, tenant.id, part),
+                total=totals[direction],
                 **_pages(frame.base, wanted, direction, found[direction]),
             )
         )

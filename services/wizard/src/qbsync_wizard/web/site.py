@@ -12,6 +12,7 @@ from qbsync_shared.web import Page, Pages, Role, TenantView
 from qbsync_shared.web.filters import day, distance, exact
 from qbsync_shared.web.sse import Hints
 from qbsync_wizard.api import told
+from qbsync_wizard.domain.matching import Rules
 from qbsync_wizard.domain.records import Standing
 from qbsync_wizard.domain.tenants import Tenant
 from qbsync_wizard.jobs import Jobs
@@ -33,6 +34,11 @@ class Frame:
     skipped: int
     base: str
 
+    @property
+    def approver(self) -> Role:
+        """Who may approve here."""
+        return Role.ADMIN if Rules.of(self.tenant).approve_role == "admin" else Role.APPROVER
+
     def tabs(self, current: str) -> list[dict[str, object]]:
         """Waiting, Cleared, Kept, Always skipped."""
         kept = self.counts[Standing.KEPT]
@@ -43,6 +49,15 @@ class Frame:
             {"href": f"{self.base}/skipped", "text": "Always skipped", "count": self.skipped},
         ]
         return [{**tab, "current": tab["text"] == current} for tab in tabs]
+
+    def all_tabs(self, current: str, *, admin: bool) -> list[dict[str, object]]:
+        """The same, with Mappings and Rules for an admin."""
+        settings: list[dict[str, object]] = [
+            {"href": f"{self.base}/mappings", "text": "Mappings", "push": True},
+            {"href": f"{self.base}/rules", "text": "Rules"},
+        ]
+        more = [{**tab, "current": tab["text"] == current} for tab in settings] if admin else []
+        return [*self.tabs(current), *more]
 
 
 @dataclass(frozen=True)
@@ -68,6 +83,7 @@ class Site:
             sign_in_url=settings.sign_in_url,
         )
         pages.environment.globals["approver"] = Role.APPROVER
+        pages.environment.globals["admin"] = Role.ADMIN
         pages.environment.filters.update(day=day, distance=distance, exact_text=exact)
         return cls(database, context, jobs, settings, pages, Hints(SCHEMA))
 
