@@ -56,7 +56,7 @@ FLOWS: dict[type[Message], Flow] = {
     said.CompanyChanged: Flow(CONNECTORS, (WIZARD,)),
     said.Resync: Flow((LOG,), (WIZARD,)),
     said.ClearId: Flow((LOG,), CONNECTORS),
-    said.Cancel: Flow((LOG,), CONNECTORS),
+    said.Cancel: Flow((WIZARD, LOG), CONNECTORS),
     said.Link: Flow((LOG,), CONNECTORS),
     said.LookUp: Flow((LOG,), CONNECTORS),
     said.Pause: _BY_OPERATORS,
@@ -64,7 +64,7 @@ FLOWS: dict[type[Message], Flow] = {
     said.CommandRefused: Flow((WIZARD, *CONNECTORS), (WIZARD, LOG)),
     said.LookUpAnswered: Flow(CONNECTORS, (LOG,)),
     said.ReconcileReported: Flow((GATEWAY,), ()),
-    said.AuditRecorded: Flow((*CONNECTORS, LOG), (LOG,)),
+    said.AuditRecorded: Flow((WIZARD, *CONNECTORS, LOG), (LOG,)),
 }
 """Checked against the code of the services by a test."""
 
