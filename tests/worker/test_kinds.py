@@ -186,6 +186,24 @@ async def test_a_payment_settles_what_it_names_and_nothing_else(desk: Desk) -> N
     assert balances == {"V-1": Decimal(0), "V-2": Decimal("187.50")}
 
 
+async def test_an_update_leaves_alone_what_was_done_in_quickbooks(desk: Desk) -> None:
+    await furnish(desk)
+    payment, time = KINDS["payment"][0], KINDS["time_entry"][0]
+    await arrive(desk, payment, time)
+    (paid,), (worked,) = desk.books("Payment"), desk.books("TimeActivity")
+    numbers = {one["DocNumber"]: one["Id"] for one in desk.books("Invoice")}
+    first = {**paid["Line"][0], "Amount": "237.50"}
+    second = {"Amount": "62.50", "LinkedTxn": [{"TxnId": numbers["V-2"], "TxnType": "Invoice"}]}
+    desk.by_hand("Payment", "update", id=paid["Id"], record={"Line": [first, second]})
+    desk.by_hand("TimeActivity", "update", id=worked["Id"], record={"BillableStatus": "NotBillable"})
+    update = {"operation": "update", "entity_seq": 2}
+    await arrive(desk, {**payment, "memo": "By post"}, **update, fields=("memo",))
+    await arrive(desk, {**time, "notes": "Raked twice"}, **update, fields=("notes",))
+    (paid,), (worked,) = desk.books("Payment"), desk.books("TimeActivity")
+    assert (paid["PrivateNote"], paid["UnappliedAmt"], len(paid["Line"])) == ("By post", 0, 2)
+    assert (worked["Description"], worked["BillableStatus"]) == ("Raked twice", "NotBillable")
+
+
 async def test_what_quickbooks_demands_and_the_record_lacks_is_said_before_it_is_sent(desk: Desk) -> None:
     await furnish(desk)
     refund = {key: value for key, value in KINDS["refund_receipt"][0].items() if key != "deposit_to"}

@@ -12,7 +12,9 @@ KIND = Kind.PAYMENT
 
 
 def write(entity: Payment, fields: Collection[str], lines: Mapping[str, str], *, creating: bool) -> Json:
-    """The properties of the fields that are to be sent. Whose it is, how much and for what always go along.
+    """The properties of the fields that are to be sent, and whose it is.
+
+    What it is applied to goes whole or not at all: else an update of the memo would undo what a bookkeeper applied.
 
     Raises:
         IncompleteError: an invoice that is not linked to one of QuickBooks cannot be named.
@@ -22,6 +24,7 @@ def write(entity: Payment, fields: Collection[str], lines: Mapping[str, str], *,
         "date": ("TxnDate", entity.date.isoformat()),
         "number": ("PaymentRefNum", entity.number),
         "memo": ("PrivateNote", entity.memo),
+        "amount": ("TotalAmt", entity.paid),
     }
     payload = chosen(values, fields, creating=creating)
     for field, prop, reference in (
@@ -30,11 +33,9 @@ def write(entity: Payment, fields: Collection[str], lines: Mapping[str, str], *,
     ):
         if field in fields and reference is not None:
             payload[prop] = reference_out(reference)
-    return payload | {
-        "CustomerRef": customer_out(entity.customer, entity.job),
-        "TotalAmt": entity.paid,
-        "Line": [_applied_out(one) for one in entity.applied],
-    }
+    if creating or "applied" in fields:
+        payload["Line"] = [_applied_out(one) for one in entity.applied]
+    return payload | {"CustomerRef": customer_out(entity.customer, entity.job)}
 
 
 def _applied_out(applied: Applied) -> Json:

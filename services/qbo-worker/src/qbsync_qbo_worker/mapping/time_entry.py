@@ -14,12 +14,14 @@ _HOUR = 60
 
 
 def write(entity: TimeEntry, fields: Collection[str], lines: Mapping[str, str], *, creating: bool) -> Json:
-    """All properties, whatever differs: a time activity is small, and its parts depend on each other.
+    """The properties of the fields that are to be sent, and who worked.
+
+    Nothing else goes along: BillableStatus said again would let what was billed be billed once more.
 
     Raises:
         IncompleteError: it names nobody who worked, or is billable and names no customer.
     """
-    del fields, lines
+    del lines
     worker = entity.employee or entity.vendor
     if worker is None:
         raise IncompleteError("It does not say who worked. Choose an employee or a vendor in the app.")
@@ -27,20 +29,21 @@ def write(entity: TimeEntry, fields: Collection[str], lines: Mapping[str, str], 
         raise IncompleteError("It is billable and names no customer. Choose one in the app.")
     name = "Employee" if entity.employee else "Vendor"
     minutes = int((entity.hours * _HOUR).quantize(Decimal(1), ROUND_HALF_UP))
-    return present(
-        {
-            "NameOf": name,
-            f"{name}Ref": reference_out(worker),
-            "TxnDate": entity.date.isoformat(),
-            "Hours": minutes // _HOUR,
-            "Minutes": minutes % _HOUR,
-            "CustomerRef": customer_out(entity.customer, entity.job),
-            "ItemRef": reference_out(entity.item),
-            "ClassRef": reference_out(entity.class_),
-            "BillableStatus": "Billable" if entity.billable else "NotBillable",
-            "Description": entity.notes or (None if creating else ""),
-        }
-    )
+    customer = customer_out(entity.customer, entity.job)
+    parts: list[tuple[set[str], Json]] = [
+        ({"date"}, {"TxnDate": entity.date.isoformat()}),
+        ({"hours"}, {"Hours": minutes // _HOUR, "Minutes": minutes % _HOUR}),
+        ({"customer", "job"}, {"CustomerRef": customer}),
+        ({"item"}, {"ItemRef": reference_out(entity.item)}),
+        ({"class"}, {"ClassRef": reference_out(entity.class_)}),
+        ({"billable"}, {"BillableStatus": "Billable" if entity.billable else "NotBillable"}),
+        ({"notes"}, {"Description": entity.notes or (None if creating else "")}),
+    ]
+    payload: Json = {"NameOf": name, f"{name}Ref": reference_out(worker)}
+    for needs, values in parts:
+        if creating or not needs.isdisjoint(fields):
+            payload |= values
+    return present(payload)
 
 
 def read(record: Json) -> Json:
