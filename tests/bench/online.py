@@ -26,7 +26,7 @@ from tests.worker.hired import hired
 
 MIXED = 3_000
 REALMS = 50
-EACH = 90
+EACH = 60
 SPEED = 0.05
 """At 50 companies a minute of the limits lasts twenty, for both sides: two cores do not carry 50 x 1,200 records a minute."""
 
