@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 from lxml import etree
 
 from qbsync_local.sandbox.desktop.company import Company
+from qbsync_local.sandbox.desktop.extensions import stamp_file_id
 from qbsync_local.sandbox.desktop.faults import Faults
 from qbsync_local.sandbox.desktop.qwc import read_qwc
 from qbsync_local.sandbox.desktop.seeding import open_company, run_requests
@@ -187,7 +188,27 @@ class Desktop:
         """The gateway as this tenant's Web Connector sees it."""
         return Endpoint(self.gateway, asyncio.get_running_loop(), self.faults)
 
-    async def run(self, endpoint: Endpoint | None = None) -> RunReport:
+    async def add_file(self) -> None:
+        """Take the .qwc file as it is now and add it to the Web Connector, which stamps the open company file."""
+        text = await self.gateway.connectors.qwc(self.tenant)
+        assert text is not None
+        self.qwc = text
+        qwc = read_qwc(text)
+        stamp_file_id(self.company, qwc.owner_id, qwc.file_id)
+
+    def other_tenant(self, tenant: str, company: Company) -> "Desktop":
+        """Another tenant of the same gateway, with a company file and a Web Connector of its own."""
+        return replace(
+            self,
+            tenant=tenant,
+            company=company,
+            faults=Mishap(),
+            seqs=itertools.count(1),
+            qwc="",
+            password="",
+        )
+
+    async def run(self, endpoint: Endpoint | None = None, *, auto: bool = False) -> RunReport:
         """One update of the Web Connector."""
         endpoint = endpoint or self.endpoint()
         connector = WebConnector(
@@ -198,7 +219,7 @@ class Desktop:
             self.faults,
             sleep=lambda _: None,
         )
-        return await asyncio.to_thread(connector.run)
+        return await asyncio.to_thread(connector.run, auto=auto)
 
     def swap_file(self, *, keep: Path | None = None, restore: Path | None = None) -> None:
         """Make a backup of the company file, or open one in its place; an hour goes by."""

@@ -73,8 +73,14 @@ async def test_the_page_is_accessible(page: Page, stage: tuple[str, Desktop], th
     await desktop.connect()
     await desktop.approve(customer())
     await desktop.run()
-    for path in ("/t/oak/desktop", "/t/oak/desktop?ask=bind", "/t/oak/desktop?ask=password"):
-        await page.goto(f"{url}{path}")
+    await desktop.approve(customer("C-18", "Elm & Co"))
+    desktop.faults.point, desktop.faults.at = "die_after_write", 2
+    await desktop.run()  # leaves a set in doubt
+    health = await desktop.gateway.connectors.health("oak")
+    assert health is not None
+    asks = [f"?ask={ask}" for ask in ("rebind", "renamed", "ids", "password")]
+    for path in ("", *asks, "/qwc", f"/runs/{health.sessions[0].session_id}"):
+        await page.goto(f"{url}/t/oak/desktop{path}")
         await expect(page.locator("h1").first).to_be_attached()
         await axe(page)
         await no_sideways_scroll(page)
@@ -99,9 +105,52 @@ async def test_setting_up_works_with_and_without_script(
     await page.get_by_role("switch", name="All kinds").uncheck()
     await page.get_by_role("button", name="Keep these switches").click()
     await expect(page.get_by_text("Sending is paused").first).to_be_visible()
-    await page.get_by_role("link", name="Bind to another file").click()
-    await page.get_by_role("button", name="Bind to another file").click()
-    await expect(page.get_by_text("open at the next run becomes")).to_be_visible()
+    await page.get_by_role("switch", name="All kinds").check()
+    await page.get_by_role("button", name="Keep these switches").click()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+async def test_an_admin_reads_a_run_makes_new_ids_and_binds_to_another_company(
+    new_context: MakeContext, stage: tuple[str, Desktop], script: bool
+) -> None:
+    url, desktop = stage
+    await desktop.connect()
+    await desktop.approve(customer())
+    await desktop.run()
+    page = await (
+        await new_context(java_script_enabled=script, viewport={"width": 375, "height": 800})
+    ).new_page()
+    await page.goto(entering(url, "/t/oak/desktop"))
+    await page.get_by_role("link", name="Transcript of the run of").click()
+    await expect(page.get_by_text("1 CustomerAddRq")).to_be_visible()
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="Download for support").click()
+    text = Path(await (await download.value).path()).read_text()  # noqa: ASYNC240 - a small file
+    assert "1 CustomerAddRs 0" in text
+    assert "Oak & Sons" not in text
+
+    await page.goto(f"{url}/t/oak/desktop/qwc")
+    await page.get_by_label("Minutes between runs", exact=True).fill("15")
+    await page.get_by_label("No runs from").fill("8 am")
+    await page.get_by_role("button", name="Keep these settings").click()
+    await expect(page.get_by_text("Write a time such as 08:00").first).to_be_visible()
+    await page.get_by_label("No runs from").fill("")
+    await page.get_by_role("button", name="Keep these settings").click()
+    await expect(page.get_by_text("It runs every 15 min")).to_be_visible()
+
+    await page.get_by_role("link", name="Make new ids").click()
+    await page.get_by_role("button", name="Make new ids").click()
+    await expect(page.get_by_text("New ids were made")).to_be_visible()
+    await desktop.add_file()
+    assert (await desktop.run()).outcome == "finished"
+
+    await page.goto(f"{url}/t/oak/desktop")
+    await page.get_by_role("link", name="Bind to another company").click()
+    await expect(page.get_by_text("1 link ends: 1 customer.")).to_be_visible()
+    await page.get_by_label("It is another company").check()
+    await page.get_by_role("button", name="Bind to another company").click()
+    await expect(page.get_by_text("open at the next run becomes").first).to_be_visible()
+    assert await desktop.links() == {}
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])

@@ -216,7 +216,7 @@ async def test_lists_of_work_and_links(client: httpx.AsyncClient, bearer: Bearer
         ("GET", "/api/v1/tenants/oak/links", Role.VIEWER),
         ("GET", "/t/oak/desktop", Role.VIEWER),
         ("POST", "/t/oak/desktop/password", Role.ADMIN),
-        ("POST", "/t/oak/desktop/bind", Role.ADMIN),
+        ("POST", "/t/oak/desktop/rebind", Role.ADMIN),
         ("POST", "/t/oak/desktop/sending", Role.ADMIN),
     ],
 )
@@ -282,14 +282,141 @@ async def test_switches_pause_and_resume(client: httpx.AsyncClient, bearer: Bear
     assert (await desktop.sync(held))["state"] != "pending"
 
 
-async def test_binding_to_another_file_asks_first(
+async def test_binding_to_another_company_asks_first_with_numbers(
     client: httpx.AsyncClient, bearer: Bearer, desktop: Desktop
 ) -> None:
+    address, page = "/api/v1/tenants/oak/connector", "/t/oak/desktop/rebind"
+    assert (await client.get(f"{address}/binding", headers=bearer(Role.VIEWER))).status_code == 404
+    await desktop.approve(customer())
     await desktop.run()
-    assert (
-        "Bind to another company file?"
-        in (await client.get("/t/oak/desktop?ask=bind", headers=bearer())).text
-    )
-    assert (await client.post("/t/oak/desktop/bind", headers=bearer())).status_code == 303
-    health = (await client.get("/api/v1/tenants/oak/connector", headers=bearer())).json()
-    assert health["company_file"] is None
+    asked = (await client.get("/t/oak/desktop?ask=rebind", headers=bearer())).text
+    assert "Bind to another company?" in asked
+    assert "1 link ends: 1 customer." in asked
+    books = (await client.get(f"{address}/binding", headers=bearer(Role.VIEWER))).json()
+    assert (books["link_count"], books["links"], books["unsettled"]) == (1, {"customer": 1}, 0)
+    assert (await client.post(page, data={"links": "1"}, headers=bearer())).status_code == 422
+    wrong = await client.post(page, data={"links": "7", "other-books": "1"}, headers=bearer())
+    assert wrong.status_code == 409
+    assert "There are 1 links now, not 7" in wrong.text
+    refused = await client.post(f"{address}/rebind", json={"links": 7}, headers=bearer())
+    assert (refused.status_code, refused.json()["type"].rsplit(":", 1)[-1]) == (409, "links-changed")
+
+    done = await client.post(page, data={"links": "1", "other-books": "1"}, headers=bearer())
+    assert done.status_code == 303
+    health = (await client.get(address, headers=bearer())).json()
+    assert (health["company_file"], health["state"]) == (None, "none")
+    assert await desktop.links() == {}
+    await desktop.approve(customer("C-18", "Elm & Co"))
+    assert (await client.post(f"{address}/rebind", json={"links": 0}, headers=bearer())).status_code == 409
+
+
+async def test_new_ids_and_another_name_over_http(
+    client: httpx.AsyncClient, bearer: Bearer, desktop: Desktop
+) -> None:
+    address = "/api/v1/tenants/oak/connector"
+    await desktop.run()
+    before = read_qwc((await client.get(f"{address}.qwc", headers=bearer())).text)
+    assert (await client.post(f"{address}/ids", headers=bearer())).status_code == 204
+    after = read_qwc((await client.get(f"{address}.qwc", headers=bearer())).text)
+    assert before.owner_id != after.owner_id
+    assert before.file_id != after.file_id
+    assert before.user_name == after.user_name
+    page = (await client.get("/t/oak/desktop", headers=bearer())).text
+    assert "New ids were made" in page
+    assert (await client.post("/t/oak/desktop/ids", headers=bearer())).status_code == 303
+    assert (await client.post(f"{address}/renamed", headers=bearer())).status_code == 204
+    assert (await client.post("/t/oak/desktop/renamed", headers=bearer())).status_code == 303
+    for ask in ("ids", "renamed", "password"):
+        assert "<dialog" in (await client.get(f"/t/oak/desktop?ask={ask}", headers=bearer())).text
+
+
+# the .qwc file
+
+
+async def test_every_field_of_the_qwc_file_can_be_chosen(client: httpx.AsyncClient, bearer: Bearer) -> None:
+    form = {
+        "app_name": "Books & More",
+        "app_id": "A-1",
+        "app_display_name": "Shown",
+        "app_unique_name": "Only One",
+        "app_description": "Carries <work>",
+        "run_every_minutes": "20",
+        "run_every_seconds": "45",
+        "edition": ["2", "8"],
+        "notify": "1",
+        "personal_data": "pdpOptional",
+        "unattended_mode": "umpRequired",
+        "style": "DocWrapped",
+        "open_file": "bound",
+        "minimum_minutes": "5",
+        "quiet_from": "08:00",
+        "quiet_until": "17:00",
+    }
+    assert (await client.post("/t/oak/desktop/qwc", data=form, headers=bearer())).status_code == 303
+    text = (await client.get("/api/v1/tenants/oak/connector.qwc", headers=bearer())).text
+    for line in (
+        "<AppName>Books &amp; More</AppName>",
+        "<AppID>A-1</AppID>",
+        "<AppDisplayName>Shown</AppDisplayName>",
+        "<AppUniqueName>Only One</AppUniqueName>",
+        "<AppDescription>Carries &lt;work&gt;</AppDescription>",
+        "<Scheduler><RunEveryNSeconds>45</RunEveryNSeconds></Scheduler>",
+        "<AuthFlags>0xA</AuthFlags>",
+        "<Notify>true</Notify>",
+        "<IsReadOnly>false</IsReadOnly>",
+        "<PersonalDataPref>pdpOptional</PersonalDataPref>",
+        "<UnattendedModePref>umpRequired</UnattendedModePref>",
+        "<Style>DocWrapped</Style>",
+    ):
+        assert line in text, line
+    assert read_qwc(text).run_every_seconds == 45
+    page = (await client.get("/t/oak/desktop/qwc", headers=bearer())).text
+    assert 'value="Books &amp; More"' in page
+    chosen = (await client.get("/api/v1/tenants/oak/connector/qwc", headers=bearer())).json()
+    assert (chosen["minimum_minutes"], chosen["quiet_until"], chosen["open_file"]) == (5, "17:00", "bound")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("app_name", "x" * 81, "1 to 80 characters"),
+        ("app_description", "a\x01b", "at most 80"),
+        ("run_every_minutes", "0", "between 1 minute"),
+        ("run_every_minutes", "often", "between 1 minute"),
+        ("quiet_from", "8 am", "a time such as"),
+        ("quiet_from", "08:00", "a beginning and another end"),
+        ("minimum_minutes", "5000", "between 0 and"),
+    ],
+)
+async def test_a_wrong_field_says_so_and_changes_nothing(
+    client: httpx.AsyncClient, bearer: Bearer, field: str, value: str, said: str
+) -> None:
+    response = await client.post("/t/oak/desktop/qwc", data={field: value}, headers=bearer())
+    assert response.status_code == 422
+    assert said in response.text
+    assert "aria-invalid" in response.text
+    chosen = (await client.get("/api/v1/tenants/oak/connector/qwc", headers=bearer())).json()
+    assert chosen["run_every_minutes"] == 30
+    api = await client.put("/api/v1/tenants/oak/connector/qwc", json={"auth_flags": "all"}, headers=bearer())
+    assert api.status_code == 422
+
+
+async def test_tenants_on_one_pc_stand_beside_one_another(
+    client: httpx.AsyncClient, bearer: Bearer, desktop: Desktop
+) -> None:
+    """Two companies of the same name: names of their own in QuickBooks, and neither file replaces the other's."""
+    elm = desktop.other_tenant("elm", desktop.company)
+    await elm.configure()
+    await elm.connect()
+    ours, theirs = (one.qwc.splitlines() for one in (desktop, elm))
+    for tag in ("AppName", "AppUniqueName", "UserName", "FileID"):
+        (mine,), (other,) = ([line for line in qwc if f"<{tag}>" in line] for qwc in (ours, theirs))
+        assert mine != other, tag
+    put = "/api/v1/tenants/{}/connector/qwc"
+    taken = {"app_unique_name": "QBSYNC OAK"}
+    refused = await client.put(put.format("elm"), json=taken, headers=bearer(tenant="elm"))
+    assert refused.status_code == 409
+    page = await client.post("/t/elm/desktop/qwc", data=taken, headers=bearer(tenant="elm"))
+    assert "one would replace the other" in page.text
+    own = await client.put(put.format("oak"), json=taken, headers=bearer())
+    assert own.status_code == 204

@@ -1,6 +1,7 @@
 """The protocol, one case per sentence of the Programmer's Guide (chapters 2, 5, 8, 10) and of qbwc-protocol.md."""
 
 import asyncio
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,13 @@ from qbsync_local.sandbox.desktop.faults import Faults
 from qbsync_local.sandbox.desktop.processor import Processor
 from qbsync_local.sandbox.desktop.queries import Session
 from qbsync_local.sandbox.desktop.qwc import read_qwc
+from qbsync_qbwc_gateway.app import assemble
+from qbsync_qbwc_gateway.qwc import QwcChoices
+from qbsync_qbwc_gateway.session.login import VersionRules, judge_version
 from qbsync_qbwc_gateway.session.service import DONE, IDLE_TICKET
+from qbsync_qbwc_gateway.settings import GatewaySettings
 from qbsync_shared.kinds import Plan
-from tests.gateway.desktop import TENANT, Desktop
+from tests.gateway.desktop import TENANT, Desktop, Endpoint
 from tests.gateway.records import customer
 
 ADDRESS = "192.0.2.7"
@@ -28,9 +33,10 @@ async def login(desktop: Desktop, password: str = "") -> list[str]:
 
 
 async def hcp(desktop: Desktop) -> str:
-    """What the Web Connector hands over at first."""
-
+    """What the Web Connector hands over at first, of a company file that was bound earlier."""
     qwc = read_qwc(desktop.qwc)
+    async with desktop.database.tenant(TENANT) as connection:
+        await connection.execute("update connector set bound_at = coalesce(bound_at, now())")
     stamp_file_id(desktop.company, qwc.owner_id, qwc.file_id)
     text = (
         '<?xml version="1.0"?><?qbxml version="6.0"?><QBXML><QBXMLMsgsRq onError="continueOnError"><HostQueryRq requestID="0"/>'
@@ -120,6 +126,93 @@ async def test_the_versions_are_said(desktop: Desktop) -> None:
     assert await connector.client_version("34.0.10011.101", address=ADDRESS) == ""
     assert (await connector.client_version("1.0.0.2", address=ADDRESS)).startswith("W:")
     assert await connector.client_version("strange", address=ADDRESS) == ""
+    assert await connector.client_version("", address=ADDRESS) == ""
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("2.0.0.139", "W:"),
+        ("2.1.0.30", ""),
+        ("1.5", "O:2.0"),
+        ("2.2.0.71", "E:qbsync does not work with version 2.2.0.71"),
+        ("34.0.10011.101", ""),
+    ],
+)
+def test_old_web_connectors_are_warned_or_told_what_they_need(version: str, said: str) -> None:
+    rules = VersionRules(warn_below="2.1", require="2.0", refuse=("2.2.0.71",))
+    answered = judge_version(version, rules)
+    assert answered.startswith(said) if said else answered == ""
+
+
+# what authenticate answers where there is work
+
+
+async def choose(desktop: Desktop, **choices: object) -> None:
+    assert await desktop.gateway.connectors.choose(TENANT, QwcChoices.model_validate(choices), by="Dana")
+
+
+async def test_the_answer_is_as_short_as_it_can_be(desktop: Desktop) -> None:
+    await desktop.run()
+    assert (await login(desktop))[1:] == [""]
+    await choose(desktop, minimum_minutes=5)
+    assert (await login(desktop))[1:] == ["", "", "300"]
+    await choose(desktop, open_file="bound")
+    assert (await login(desktop))[1:] == [desktop.company.file_name]
+    report = await desktop.run()
+    assert report.outcome == "finished", report.message
+
+
+async def test_before_a_file_is_bound_none_is_named(desktop: Desktop) -> None:
+    await choose(desktop, open_file="bound")
+    assert (await login(desktop))[1:] == [""]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "seconds"),
+    [("08:00", "17:00", 5 * 3600), ("11:59", "12:01", 60), ("12:01", "13:00", 0), ("22:00", "12:30", 1800)],
+)
+async def test_quiet_hours_put_auto_run_off(desktop: Desktop, begin: str, end: str, seconds: int) -> None:
+    assert desktop.clock.now().strftime("%H:%M") == "12:00"
+    await choose(desktop, quiet_from=begin, quiet_until=end)
+    assert (await login(desktop))[1:] == ([""] if not seconds else ["", str(seconds)])
+
+
+async def test_a_run_by_hand_does_not_wait_for_the_end_of_quiet_hours(desktop: Desktop) -> None:
+    await choose(desktop, quiet_from="08:00", quiet_until="17:00", minimum_minutes=10)
+    sync_id = await desktop.approve(customer())
+    report = await desktop.run(auto=True)
+    assert (report.outcome, report.postpone_seconds, report.minimum_seconds) == ("postponed", 5 * 3600, 600)
+    assert (await desktop.sync(sync_id))["state"] == "pending"
+    health = await desktop.gateway.connectors.health(TENANT)
+    assert health is not None
+    assert "Put off" in (health.sessions[0].result or "")
+    assert (await desktop.run()).outcome == "finished"
+    assert (await desktop.sync(sync_id))["state"] == "succeeded"
+
+
+async def test_any_replica_takes_the_next_call(desktop: Desktop, settings: GatewaySettings) -> None:
+    """Two gateways over one database, each call to the other one; the first dies with a set on its way."""
+    replica = assemble(settings, desktop.database, clock=desktop.clock, make_id=desktop.make_id)
+    both = itertools.cycle((desktop.gateway, replica))
+
+    class Balanced(Endpoint):
+        async def exchange(self, body: bytes) -> bytes:
+            self.gateway = next(both)
+            return await super().exchange(body)
+
+    loop = asyncio.get_running_loop()
+    sync_id = await desktop.approve(customer())
+    report = await desktop.run(Balanced(desktop.gateway, loop, desktop.faults))
+    assert report.outcome == "finished", report.message
+    assert (await desktop.sync(sync_id))["state"] == "succeeded"
+    lost = await desktop.approve(customer("C-18", "Elm & Co"))
+    desktop.faults.point, desktop.faults.at = "die_after_write", 2
+    assert (await desktop.run()).outcome == "died"
+    report = await desktop.run(Endpoint(replica, loop, desktop.faults))
+    assert report.outcome == "finished", report.message
+    assert (await desktop.sync(lost))["state"] == "succeeded"
+    assert desktop.customers() == ["Elm & Co", "Oak & Sons"]
 
 
 # tickets
@@ -267,11 +360,11 @@ async def test_another_company_file_is_refused_and_nothing_is_sent(desktop: Desk
     assert (await desktop.sync(sync_id))["state"] == "succeeded"
 
 
-async def test_a_copy_under_another_name_is_refused_until_an_admin_binds_it(desktop: Desktop) -> None:
+async def test_a_copy_under_another_name_is_refused_until_an_admin_takes_the_name(desktop: Desktop) -> None:
     await desktop.run()
     ticket = (await login(desktop))[0]
     assert await send(desktop, ticket, await hcp(desktop), file="C:\\Books\\oak restored.qbw") == ""
-    assert await desktop.gateway.connectors.unbind(TENANT, by="Dana")
+    assert await desktop.gateway.binding.take_new_name(TENANT, by="Dana")
     ticket = (await login(desktop))[0]
     assert await send(desktop, ticket, await hcp(desktop), file="C:\\Books\\oak restored.qbw") != ""
 

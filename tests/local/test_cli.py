@@ -135,6 +135,59 @@ def test_connector_create_shows_the_password_and_writes_the_file(qbsync, tmp_pat
     assert file.read_text() == "<QBWCXML/>"
 
 
+CONNECTOR = "/api/v1/tenants/oak/connector"
+
+
+def test_connector_qwc_changes_only_what_is_set(qbsync, tmp_path):
+    kept = {"run_every_minutes": 30, "app_name": "Books", "notify": False, "quiet_from": None}
+    answers = {
+        ("GET", "qbwc-gateway", f"{CONNECTOR}/qwc"): kept,
+        ("PUT", "qbwc-gateway", f"{CONNECTOR}/qwc"): httpx.Response(204),
+        ("GET", "qbwc-gateway", f"{CONNECTOR}.qwc"): httpx.Response(200, content=b"<QBWCXML/>"),
+    }
+    file = tmp_path / "oak.qwc"
+    words = ("--set", "run_every_minutes=15", "--set", "notify=true", "--set", "app_name=")
+    result = qbsync("connector", "qwc", "oak", *words, "--qwc", str(file), answers=answers)
+    assert result.exit_code == 0, result.output
+    (put,) = [one for one in result.requests if one.method == "PUT"]
+    assert json.loads(put.content) == {"run_every_minutes": 15, "notify": True}
+    assert file.read_text() == "<QBWCXML/>"
+    assert qbsync("connector", "qwc", "oak", "--set", "notify", answers=answers).exit_code == 1
+
+
+def test_connector_rebind_tells_the_numbers_and_asks(qbsync):
+    books = {"links": {"customer": 2}, "link_count": 2, "records": {}, "record_count": 5, "unsettled": 0}
+    answers = {
+        ("GET", "qbwc-gateway", f"{CONNECTOR}/binding"): books,
+        ("POST", "qbwc-gateway", f"{CONNECTOR}/rebind"): books,
+    }
+    refused = qbsync("connector", "rebind", "oak", answers=answers)
+    assert refused.exit_code == 1
+    assert "Links that end: 2 (2 customer)" in refused.stdout
+    assert [one.method for one in refused.requests] == ["GET"]
+    result = qbsync("connector", "rebind", "oak", "--yes", answers=answers)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.requests[-1].content) == {"links": 2}
+    busy = {**answers, ("GET", "qbwc-gateway", f"{CONNECTOR}/binding"): {**books, "unsettled": 3}}
+    assert "3 approved changes" in qbsync("connector", "rebind", "oak", "--yes", answers=busy).stderr
+
+
+def test_connector_ids_name_and_transcript(qbsync):
+    call = {"position": 1, "at": "2026-11-02T12:00:00Z", "call": "authenticate", "took_ms": 3, "note": {}}
+    answers = {
+        ("POST", "qbwc-gateway", f"{CONNECTOR}/ids"): httpx.Response(204),
+        ("POST", "qbwc-gateway", f"{CONNECTOR}/renamed"): httpx.Response(204),
+        ("GET", "qbwc-gateway", CONNECTOR): {"sessions": [{"session_id": "s-1", "sent": 4}]},
+        ("GET", "qbwc-gateway", f"{CONNECTOR}/runs/s-1"): {"run": {}, "calls": 1, "transcript": [call]},
+    }
+    assert "New ids" in qbsync("connector", "new-ids", "oak", answers=answers).stdout
+    assert qbsync("connector", "renamed", "oak", answers=answers).exit_code == 0
+    assert "s-1" in qbsync("connector", "runs", "oak", answers=answers).stdout
+    assert "authenticate" in qbsync("connector", "transcript", "oak", "s-1", answers=answers).stdout
+    whole = qbsync("connector", "transcript", "oak", "s-1", "--json", answers=answers).stdout
+    assert json.loads(whole)["transcript"] == [call]
+
+
 REVIEW = [
     {"id": f"r{n}", "revision": n, "direction": "export", "kind": "customer", "app_id": f"C-{n}"}
     for n in range(3)

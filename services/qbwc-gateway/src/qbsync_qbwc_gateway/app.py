@@ -9,6 +9,7 @@ from datetime import timedelta
 from fastapi import APIRouter, FastAPI
 
 from qbsync_qbwc_gateway import http
+from qbsync_qbwc_gateway.binding import Binding
 from qbsync_qbwc_gateway.messages import SCHEMA, SERVICE, subscriptions
 from qbsync_qbwc_gateway.postgres import repository as store
 from qbsync_qbwc_gateway.reconciling import Reconciling
@@ -16,6 +17,7 @@ from qbsync_qbwc_gateway.service import Connectors, plans_of
 from qbsync_qbwc_gateway.session.announcing import Announcing
 from qbsync_qbwc_gateway.session.comparing import Comparing
 from qbsync_qbwc_gateway.session.identifying import Identifying
+from qbsync_qbwc_gateway.session.login import VersionRules
 from qbsync_qbwc_gateway.session.looking import Looking
 from qbsync_qbwc_gateway.session.lookups import Finding
 from qbsync_qbwc_gateway.session.passwords import Passwords
@@ -28,6 +30,8 @@ from qbsync_qbwc_gateway.soap.host import soap_router
 from qbsync_qbwc_gateway.web.actions import routes as action_routes
 from qbsync_qbwc_gateway.web.pages import Site
 from qbsync_qbwc_gateway.web.pages import routes as page_routes
+from qbsync_qbwc_gateway.web.qwc_form import routes as qwc_routes
+from qbsync_qbwc_gateway.web.runs import routes as run_routes
 from qbsync_shared.clock import Clock, SystemClock
 from qbsync_shared.connector import LinkKeeper, LookUps, WorkQueue
 from qbsync_shared.ids import MakeId, uuid7_maker
@@ -52,6 +56,7 @@ class Gateway:
     connector: WebConnector
     connectors: Connectors
     reconciling: Reconciling
+    binding: Binding
 
 
 def make_set_id() -> str:
@@ -74,7 +79,7 @@ def assemble(
     announcing = Announcing(clock=clock, make_id=make_id)
     sending = Sending(queue, Looking(queue, keeper), clock=clock, make_set_id=make_set_id)
     comparing = Comparing(queue, sending, announcing, clock=clock)
-    identifying = Identifying(comparing, announcing, owner_id=settings.owner_id, clock=clock)
+    identifying = Identifying(comparing, announcing, clock=clock)
     reading = Reading(keeper, clock=clock)
     finding = Finding(LookUps(Edition.DESKTOP, clock=clock, make_id=make_id), keeper)
     running = Running(
@@ -88,14 +93,25 @@ def assemble(
         clock=clock,
     )
     plans = plans_of(settings.desktop_plans)
-    rules = Rules(version=VERSION, plans=plans, read_every=timedelta(seconds=settings.read_every_seconds))
+    versions = VersionRules(
+        warn_below=settings.connector_warn_below,
+        require=settings.connector_require,
+        refuse=settings.connector_refuse,
+    )
+    rules = Rules(
+        version=VERSION,
+        plans=plans,
+        read_every=timedelta(seconds=settings.read_every_seconds),
+        versions=versions,
+    )
+    connector = WebConnector(
+        database, running, announcing, passwords, rules=rules, clock=clock, make_id=make_id
+    )
     return Gateway(
         queue=queue,
         keeper=keeper,
         finding=finding,
-        connector=WebConnector(
-            database, running, announcing, passwords, rules=rules, clock=clock, make_id=make_id
-        ),
+        connector=connector,
         connectors=Connectors(
             database,
             passwords,
@@ -108,6 +124,7 @@ def assemble(
             plans=plans,
         ),
         reconciling=Reconciling(database, keeper, announcing, clock=clock, make_id=make_id),
+        binding=Binding(database, keeper, connector, announcing, clock=clock, make_id=make_id),
     )
 
 
@@ -121,6 +138,11 @@ def make_loops(settings: GatewaySettings, database: Database, gateway: Gateway, 
             before = clock.now() - timedelta(days=settings.keep_sets_days)
             async with database.everyone() as connection:
                 await connection.execute(store.QUERIES["forget_sets"], before)
+                await connection.execute(
+                    store.QUERIES["forget_sessions"],
+                    clock.now() - timedelta(days=settings.keep_runs_days),
+                    clock.now() - timedelta(days=1),
+                )
             await asyncio.sleep(60)
 
     return [tidy]
@@ -138,12 +160,20 @@ def make_routers(
     settings: GatewaySettings, database: Database, gateway: Gateway, pages: Pages
 ) -> Sequence[APIRouter]:
     """SOAP, API and pages."""
-    site = Site(pages, gateway.connectors, gateway.reconciling)
+    site = Site(pages, gateway.connectors, gateway.reconciling, gateway.binding)
     return [
         soap_router(gateway.connector, public_url=settings.public_url),
-        http.routes(database, gateway.connectors, gateway.reconciling, app_name=settings.app_name),
+        http.routes(
+            database,
+            gateway.connectors,
+            gateway.reconciling,
+            gateway.binding,
+            app_name=settings.app_name,
+        ),
         page_routes(site),
         action_routes(site),
+        run_routes(site),
+        qwc_routes(site),
     ]
 
 

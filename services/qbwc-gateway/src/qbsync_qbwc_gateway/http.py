@@ -1,21 +1,21 @@
-"""The JSON API: connector users, the .qwc file, health, the queue and the links; and the page that AppSupport names."""
+"""The JSON API: the connector, the queue and the links, a restored backup; and the page that AppSupport names."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict
 
-from qbsync_qbwc_gateway.qwc import QwcChoices
+from qbsync_qbwc_gateway.binding import Binding
+from qbsync_qbwc_gateway.http_connector import connector_routes
 from qbsync_qbwc_gateway.reconciling import Choice, Finding, NotOfferedError, Reconciling
-from qbsync_qbwc_gateway.service import Connectors, Health, NotForDesktopError
+from qbsync_qbwc_gateway.service import Connectors
 from qbsync_shared.connector import listing
 from qbsync_shared.ids import TenantId
 from qbsync_shared.kinds import Kind
 from qbsync_shared.postgres import Database
 from qbsync_shared.web import Principal, Role, require
 from qbsync_shared.web.paging import LIMIT, Cursor, Keyset, Limit, Listing
-from qbsync_shared.web.problems import conflict, not_found, unknown_tenant
+from qbsync_shared.web.problems import conflict, unknown_tenant
 
 Viewer = Annotated[Principal, Depends(require(Role.VIEWER))]
 Admin = Annotated[Principal, Depends(require(Role.ADMIN))]
@@ -30,49 +30,6 @@ This address belongs to the connection between QuickBooks Desktop and {app}.
 If a run of the QuickBooks Web Connector reports a problem, open the connection's page in {app}:
 it says what happened and what to do next.
 """
-
-
-class ConnectorAccess(BaseModel):
-    """User and password of the Web Connector; the password is shown this once."""
-
-    username: str
-    password: str
-
-
-class ConnectorRun(BaseModel):
-    """One run of the Web Connector."""
-
-    session_id: str
-    started_at: datetime
-    ended_at: datetime | None
-    round_trips: int
-    sent: int
-    received: int
-    failed: int
-    result: str | None
-
-
-class ConnectorHealth(BaseModel):
-    """How the connection stands."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    state: str
-    code: str | None
-    message: str | None
-    username: str
-    company_file: str | None
-    company_name: str | None
-    last_seen_at: datetime | None
-    next_expected_at: datetime | None
-    last_result: str | None
-    last_read_at: datetime | None
-    connector_version: str | None
-    quickbooks: dict[str, Any]
-    in_doubt_sets: int
-    waiting: int
-    paused: list[str]
-    sessions: list[ConnectorRun]
 
 
 class ReconcileGroup(BaseModel):
@@ -109,57 +66,14 @@ class Reconciled(BaseModel):
 
 
 def routes(
-    database: Database, connectors: Connectors, reconciling: Reconciling, *, app_name: str
+    database: Database, connectors: Connectors, reconciling: Reconciling, binding: Binding, *, app_name: str
 ) -> APIRouter:
     """The routes."""
     router = APIRouter()
     router.include_router(_reconcile_routes(connectors, reconciling))
-    router.include_router(_connector_routes(connectors))
+    router.include_router(connector_routes(connectors, binding))
     router.include_router(_list_routes(database))
     router.include_router(_support_routes(app_name))
-    return router
-
-
-def _connector_routes(connectors: Connectors) -> APIRouter:
-    router = APIRouter(prefix=_TENANT, tags=["connector"])
-
-    @router.post("/connector", status_code=201)
-    async def create_connector(tenant: TenantId, principal: Admin, response: Response) -> ConnectorAccess:
-        """Make the connector user, or give it a new password. The password is shown this once."""
-        try:
-            access = await connectors.create(tenant, by=principal.name)
-        except NotForDesktopError as reason:
-            if await connectors.tenant(tenant) is None:
-                raise unknown_tenant() from None
-            raise conflict("not-for-desktop", "Not for QuickBooks Desktop", str(reason)) from None
-        response.headers["cache-control"] = "no-store"
-        return ConnectorAccess(username=access.username, password=access.password)
-
-    @router.get("/connector.qwc", response_class=Response)
-    async def get_qwc(tenant: TenantId, _: Admin) -> Response:
-        """The file by which the connection is added to the Web Connector."""
-        text = await connectors.qwc(tenant)
-        if text is None:
-            raise not_found("connector", "Create the connector user first.")
-        headers = {"content-disposition": f'attachment; filename="qbsync-{tenant}.qwc"'}
-        return Response(text, media_type="application/xml", headers=headers)
-
-    @router.put("/connector/qwc", status_code=204)
-    async def put_qwc(tenant: TenantId, principal: Admin, choices: QwcChoices) -> None:
-        """Choose what the .qwc file says."""
-        if not await connectors.choose(tenant, choices, by=principal.name):
-            raise not_found("connector", "Create the connector user first.")
-
-    @router.get("/connector")
-    async def get_connector(tenant: TenantId, _: Viewer) -> ConnectorHealth:
-        """How the connection stands, and its last runs."""
-        if await connectors.tenant(tenant) is None:
-            raise unknown_tenant()
-        health = await connectors.health(tenant)
-        if health is None:
-            raise not_found("connector", "Create the connector user first.")
-        return _health(health)
-
     return router
 
 
@@ -238,28 +152,3 @@ def _support_routes(app_name: str) -> APIRouter:
         return Response(_SUPPORT.format(app=app_name), media_type="text/plain; charset=utf-8")
 
     return router
-
-
-def _health(health: Health) -> ConnectorHealth:
-    connector = health.connector
-    return ConnectorHealth(
-        state=connector.state,
-        code=connector.code,
-        message=connector.message,
-        username=connector.username,
-        company_file=connector.company_file,
-        company_name=connector.facts.get("company_name"),
-        last_seen_at=connector.last_seen_at,
-        next_expected_at=health.next_expected_at,
-        last_result=connector.last_result,
-        last_read_at=connector.last_read_at,
-        connector_version=connector.connector_version,
-        quickbooks={key: value for key, value in connector.facts.items() if key != "company_name"},
-        in_doubt_sets=health.in_doubt,
-        waiting=health.waiting,
-        paused=list(health.paused_kinds),
-        sessions=[
-            ConnectorRun(**{key: getattr(run, key) for key in ConnectorRun.model_fields})
-            for run in health.sessions
-        ],
-    )

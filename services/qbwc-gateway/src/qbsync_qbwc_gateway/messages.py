@@ -43,7 +43,7 @@ def subscriptions(
 
 async def _deleted(connection: Connection, message: said.TenantDeleted) -> None:
     await tenants.deleted(connection, message)
-    tables = ("sets", "comparison", "history", "sessions")
+    tables = ("sets", "comparison", "history", "transcripts", "sessions")
     for name in (*(f"erase_{table}" for table in tables), "drop_cursors", "erase_connector"):
         await connection.execute(store.QUERIES[name], message.tenant)
 

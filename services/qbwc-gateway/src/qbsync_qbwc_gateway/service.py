@@ -1,16 +1,18 @@
 """Connector users and the health of connections, for the API and the pages."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from qbsync_qbwc_gateway.mapping import MAPPERS
 from qbsync_qbwc_gateway.postgres import repository as store
-from qbsync_qbwc_gateway.qwc import QwcChoices, choices_of, qwc_file
+from qbsync_qbwc_gateway.qwc import QwcChoices, app_names, choices_of, qwc_file
 from qbsync_qbwc_gateway.session.announcing import Announcing, next_run
 from qbsync_qbwc_gateway.session.model import Connector, Session
 from qbsync_qbwc_gateway.session.passwords import Passwords, new_password
+from qbsync_qbwc_gateway.session.transcript import Exchange
 from qbsync_shared.clock import Clock
 from qbsync_shared.connector import LinkKeeper, tenants
 from qbsync_shared.ids import MakeId
@@ -23,6 +25,9 @@ from qbsync_shared.postgres import Connection, Database
 SENT_KINDS: tuple[Kind, ...] = tuple(MAPPERS)
 """What can be sent, and so can be paused."""
 
+MOST = 5_000
+"""So many calls of a run are kept."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
@@ -30,6 +35,15 @@ class Access:
 
     username: str
     password: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """A message set whose outcome is unknown. ``records`` counts what it carries by kind."""
+
+    set_id: str
+    sent_at: datetime | None
+    records: dict[Kind, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +56,26 @@ class Health:
     waiting: int
     sessions: tuple[Session, ...]
     paused_kinds: tuple[str, ...]
-    run_every_minutes: int
+    run_every: timedelta
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def running(self) -> Session | None:
         """The session that is open."""
         return next((session for session in self.sessions if session.ended_at is None), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run of the Web Connector with its transcript; ``calls`` counts those that were made, also beyond what is kept."""
+
+    session: Session
+    calls: int
+    exchanges: tuple[Exchange, ...]
+
+
+class NameTakenError(Exception):
+    """Another connection has that name; the text says so, for a user."""
 
 
 class NotForDesktopError(Exception):
@@ -134,24 +162,38 @@ class Connectors:
         return qwc_file(connector, choices_of(connector), public_url=self._public_url, tenant_name=name)
 
     async def choose(self, tenant_id: str, choices: QwcChoices, *, by: str) -> bool:
-        """Keep what an admin chose for the .qwc file; False before the connector user was made."""
+        """Keep what an admin chose for the .qwc file; False before the connector user was made.
+
+        Raises:
+            NameTakenError: another connection has its AppUniqueName.
+        """
         async with self._database.tenant(tenant_id) as connection:
             if await store.get_connector(connection, tenant_id) is None:
                 return False
+            _, name = app_names(choices, tenant_id)
+            if await connection.fetchval(store.QUERIES["is_app_of_others"], tenant_id, name):
+                raise NameTakenError(
+                    "Another connection has this unique name. In a Web Connector one would replace the other."
+                )
             chosen = choices.model_dump(exclude_defaults=True)
             await connection.execute(store.QUERIES["set_qwc"], tenant_id, chosen)
             await self._audit(connection, tenant_id, by=by, action="connector-qwc", **chosen)
             return True
 
-    async def unbind(self, tenant_id: str, *, by: str) -> bool:
-        """On purpose: the file that is open at the next run becomes the tenant's, unless it is another tenant's."""
+    async def choices(self, tenant_id: str) -> QwcChoices | None:
+        """What was chosen for the .qwc file; None before the connector user was made."""
         async with self._database.tenant(tenant_id) as connection:
-            connector = await store.lock_connector(connection, tenant_id)
-            if connector is None:
-                return False
-            await connection.execute(store.QUERIES["unbind"], tenant_id)
-            await self._audit(connection, tenant_id, by=by, action="connector-unbind")
-            return True
+            connector = await store.get_connector(connection, tenant_id)
+        return choices_of(connector) if connector else None
+
+    async def run(self, tenant_id: str, session_id: str, *, after: int = 0, limit: int = MOST) -> Run | None:
+        """One run with its transcript, or None where there is none of that id."""
+        async with self._database.tenant(tenant_id) as connection:
+            row = await connection.fetchrow(store.QUERIES["get_session"], tenant_id, session_id)
+            if row is None:
+                return None
+            exchanges = await store.transcript(connection, tenant_id, session_id, after=after, limit=limit)
+        return Run(session=store.session_row(row), calls=row["calls"], exchanges=tuple(exchanges))
 
     async def set_paused(self, tenant_id: str, *, kind: str, paused: bool, by: str) -> None:
         """Stop or go on sending a kind, or everything (``*``)."""
@@ -196,6 +238,8 @@ class Connectors:
                 return None
             rows = await connection.fetch(store.QUERIES["last_sessions"], tenant_id, sessions)
             sets = await connection.fetchrow(store.QUERIES["count_sets"], tenant_id, "")
+            doubted = sets["doubted"] if sets else 0
+            doubts = await connection.fetch(store.QUERIES["doubted_sets"], tenant_id, 10) if doubted else []
             health = await connection.fetchrow(store.QUERIES["waiting"], tenant_id)
             assert sets is not None
             assert health is not None
@@ -206,7 +250,8 @@ class Connectors:
                 waiting=health["waiting"],
                 sessions=tuple(store.session_row(row) for row in rows),
                 paused_kinds=tuple(health["paused"]),
-                run_every_minutes=choices_of(connector).run_every_minutes,
+                run_every=choices_of(connector).run_every,
+                doubts=tuple(_doubt(row) for row in doubts),
             )
 
     async def _audit(
@@ -222,6 +267,11 @@ class Connectors:
                 details=details,
             ),
         )
+
+
+def _doubt(row: Mapping[str, Any]) -> Doubt:
+    kinds = Counter(Kind(member["kind"]) for member in row["members"] if member.get("sync_id"))
+    return Doubt(set_id=row["set_id"], sent_at=row["sent_at"], records=dict(kinds))
 
 
 def plans_of(plans: tuple[Plan, ...]) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """Links, commands of people, the app's answers to imports, and what was seen in QuickBooks."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -39,6 +39,9 @@ _Command = ClearId | Link | Cancel | Pause | Resume
 
 APP_PATIENCE = timedelta(hours=24)
 """How long the app may take to answer an import (contract, section 4)."""
+
+AT_ONCE = 1_000
+"""So many links or records of a company that is left are in memory at a time."""
 
 
 class LinkKeeper:
@@ -251,26 +254,31 @@ class LinkKeeper:
         count: int = await connection.fetchval(store.QUERIES["count_unsettled"], tenant)
         return count
 
-    async def leave_company(self, connection: Connection, tenant: str, *, by: str, why: str) -> list[LinkRow]:
-        """The tenant gets other books: all links end, and what the old ones held is told as gone. Returns the links."""
+    async def leave_company(
+        self, connection: Connection, tenant: str, *, by: str, why: str
+    ) -> AsyncIterator[list[LinkRow]]:
+        """The tenant gets other books: all links end, and what the old ones held is told as gone.
+
+        Gives the links that ended, some at a time: a company may have more than fits into memory. To be read to its end.
+        """
         await store.lock(connection, tenant)
-        rows = await connection.fetch(store.QUERIES["take_links"], tenant)
-        links = [store.link_row(row) for row in rows]
-        now, versions = self._clock.now(), await store.next_versions(connection, len(links))
-        await publish_many(
-            connection,
-            [
+        while rows := await connection.fetch(store.QUERIES["take_links"], tenant, AT_ONCE):
+            links = [store.link_row(row) for row in rows]
+            now, versions = self._clock.now(), await store.next_versions(connection, len(links))
+            cleared = [
                 self._say.link_cleared(link, now, version=version, by=by, why=why)
                 for link, version in zip(links, versions, strict=True)
-            ],
-        )
-        held = await connection.fetch(store.QUERIES["held_records"], tenant)
-        gone = [
-            Seen(kind=Kind(row["kind"]), quickbooks_id=row["quickbooks_id"], deleted=True) for row in held
-        ]
-        await self.observe_many(connection, tenant, gone)
+            ]
+            await publish_many(connection, cleared)
+            yield links
+        after = ("", "")
+        while rows := await connection.fetch(store.QUERIES["held_records"], tenant, *after, AT_ONCE):
+            gone = [
+                Seen(kind=Kind(row["kind"]), quickbooks_id=row["quickbooks_id"], deleted=True) for row in rows
+            ]
+            await self.observe_many(connection, tenant, gone)
+            after = (rows[-1]["kind"], rows[-1]["quickbooks_id"])
         await connection.execute(store.QUERIES["drop_seen"], tenant)
-        return links
 
     async def rebase(self, connection: Connection, tenant: str, key: EntityKey, held: Seen) -> None:
         """QuickBooks fell back to an older form: compare the app's record with that one from now on, for review."""

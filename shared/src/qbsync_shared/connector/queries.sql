@@ -264,12 +264,17 @@ on conflict (tenant_id, kind, app_id) do update
 update link set token = $4 where tenant_id = $1 and kind = $2 and quickbooks_id = $3
 
 -- name: take_links
--- All links of a tenant end.
-delete from link where tenant_id = $1 returning *
+-- Some links of a tenant end; asked until there are none.
+delete from link
+ where tenant_id = $1 and (app_id, kind) in (select app_id, kind from link where tenant_id = $1 limit $2)
+returning *
 
 -- name: held_records
--- What QuickBooks was last seen to hold.
-select * from seen_entity where tenant_id = $1 and not deleted
+-- What QuickBooks was last seen to hold, after a key.
+select kind, quickbooks_id from seen_entity
+ where tenant_id = $1 and not deleted and (kind, quickbooks_id) > ($2, $3)
+ order by kind, quickbooks_id
+ limit $4
 
 -- name: drop_seen
 -- Forget what QuickBooks was seen to hold.

@@ -11,7 +11,7 @@ COMMANDS = {
     "up": "operations:bring_up",
     "status": "status:status",
     "tenant": "tenants:tenant_app",
-    "connector": "tenants:connector_app",
+    "connector": "connector:connector_app",
     "approve": "review:approve",
     "unsynced": "unsynced:unsynced",
     "resync": "unsynced:resync",

@@ -1,18 +1,15 @@
-"""`qbsync tenant create|list|show` and `qbsync connector create`: what an operator sets up per customer."""
+"""`qbsync tenant create|list|show`: what an operator sets up per customer."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from qbsync_local.api import Api, ApiError
-from qbsync_local.cli.options import DATA, Data, Json, Tenant, connect, fail
-from qbsync_local.cli.output import print_item, print_rows, say
-from qbsync_local.private_file import write_private
+from qbsync_local.cli.options import DATA, Data, Json, Tenant, connect
+from qbsync_local.cli.output import print_item, print_rows
 from qbsync_shared.kinds import Edition, Plan
 
 tenant_app = typer.Typer(no_args_is_help=True, help="Tenants: one customer, one QuickBooks company.")
-connector_app = typer.Typer(no_args_is_help=True, help="The QuickBooks Web Connector of a tenant.")
 
 
 @tenant_app.command("create")
@@ -70,34 +67,3 @@ def show_tenant(context: typer.Context, tenant: Tenant, data: Data = DATA, as_js
     with connect(context, data) as api:
         item = api.get("wizard", f"/api/v1/tenants/{tenant}")
     print_item(item, as_json=as_json)
-
-
-@connector_app.command("create")
-def create_connector(
-    context: typer.Context,
-    tenant: Tenant,
-    qwc: Annotated[
-        Path | None, typer.Option(help="Also write the .qwc file for the Web Connector there.")
-    ] = None,
-    data: Data = DATA,
-    as_json: Json = False,
-) -> None:
-    """Create the connector's user and show its password, once; repeating it makes a new password."""
-    base = f"/api/v1/tenants/{tenant}"
-    with connect(context, data) as api:
-        answer: dict[str, Any] = api.call("POST", "qbwc-gateway", f"{base}/connector").json()
-        file = api.call("GET", "qbwc-gateway", f"{base}/connector.qwc").content if qwc else None
-    if qwc is not None and file is not None:
-        try:
-            write_private(qwc, file.decode("utf-8"))
-        except OSError as error:
-            print_item(answer, as_json=as_json)
-            raise fail(
-                f"{qwc} could not be written: {error.strerror}. The password above is valid."
-            ) from error
-    print_item(answer, as_json=as_json)
-    if not as_json:
-        say(
-            "The password is shown only now."
-            + (f" Open {qwc} in the Web Connector and enter it there." if qwc else "")
-        )

@@ -57,9 +57,17 @@ update connector
    set company_file = $2, bound_at = coalesce(bound_at, $3), previous_owner_id = null, previous_file_id = null
  where tenant_id = $1
 
--- name: unbind
--- The next company file that is open will be the tenant's.
-update connector set company_file = null, bound_at = null where tenant_id = $1
+-- name: forget_name
+-- The same file may come under another name.
+update connector set company_file = null where tenant_id = $1
+
+-- name: known_owners
+-- Under which OwnerIDs the files of this installation are stamped.
+select known_owners()
+
+-- name: is_app_of_others
+-- Whether another connection has this AppUniqueName.
+select is_app_of_others($2, $1)
 
 -- name: give_ids
 -- Other ids for the connection. Those before stay known until the company file carries the new ones.
@@ -120,20 +128,54 @@ select * from session where tenant_id = $1 and ticket = $2 for update
 select * from session where tenant_id = $1 and ended_at is null for update
 
 -- name: add_session
--- A session begins.
-insert into session (session_id, tenant_id, ticket, state, started_at, called_at) values ($1, $2, $3, 'authenticated', $4, $4)
-returning *
+-- A session begins, and its transcript.
+with opened as (
+    insert into session (session_id, tenant_id, ticket, state, started_at, called_at, calls)
+    values ($1, $2, $3, 'authenticated', $4, $4, 1)
+)
+insert into transcript (tenant_id, session_id, position, at, call, took_ms, note)
+values ($2, $1, 1, $4, 'authenticate', 0, $5)
 
 -- name: save_session
--- Where a session stands after a call.
-update session
-   set state = $3, called_at = $4, ended_at = $5, sent_at = $6, round_trips = $7, sent = $8, received = $9, failed = $10,
-       trouble = $11, plan = $12, answer = $13, answer_hash = $14, error = $15, result = $16
- where tenant_id = $1 and session_id = $2
+-- Where a session stands after a call, and the call in its transcript, as long as that is not endless.
+with saved as (
+    update session
+       set state = $3, called_at = $4, ended_at = $5, sent_at = $6, round_trips = $7, sent = $8, received = $9,
+           failed = $10, trouble = $11, plan = $12, answer = $13, answer_hash = $14, error = $15, result = $16,
+           calls = calls + ($17::text is not null)::integer
+     where tenant_id = $1 and session_id = $2
+    returning calls
+)
+insert into transcript (tenant_id, session_id, position, at, call, took_ms, note)
+select $1, $2, calls, $4, $17, $18, $19 from saved where $17::text is not null and calls <= 5000
+
+-- name: get_session
+-- One session.
+select * from session where tenant_id = $1 and session_id = $2
+
+-- name: transcript
+-- The calls of a session, after a position.
+select position, at, call, took_ms, note from transcript
+ where tenant_id = $1 and session_id = $2 and position > $3
+ order by position
+ limit $4
+
+-- name: forget_sessions
+-- Old sessions, and those in which nothing happened after a shorter while, with their transcripts.
+with old as (
+    delete from session
+     where ended_at < $1 or (ended_at < $2 and sent + received + failed = 0 and error is null)
+    returning tenant_id, session_id
+)
+delete from transcript t using old where t.tenant_id = old.tenant_id and t.session_id = old.session_id
+
+-- name: erase_transcripts
+-- Forget a tenant: its transcripts.
+delete from transcript where tenant_id = $1
 
 -- name: last_sessions
 -- The newest sessions.
-select * from session where tenant_id = $1 order by started_at desc limit $2
+select * from session where tenant_id = $1 order by started_at desc, session_id desc limit $2
 
 -- name: silent_sessions
 -- Sessions that were left without a word since.
@@ -157,6 +199,27 @@ select coalesce(sum(jsonb_array_length(members)), 0)::bigint as members, count(*
        count(*) filter (where state = 'doubt') as doubted
   from message_set
  where tenant_id = $1 and state in ('stored', 'out', 'doubt') and not_in is distinct from $2
+
+-- name: doubted_sets
+-- The sets whose outcome is unknown, oldest first, with what they carry.
+select set_id, sent_at, members from message_set
+ where tenant_id = $1 and state = 'doubt'
+ order by position
+ limit $2
+
+-- name: end_sets
+-- The company file that they were for is the tenant's no more.
+update message_set set state = 'cleared', answered_at = coalesce(answered_at, $2)
+ where tenant_id = $1 and state <> 'cleared'
+
+-- name: count_books
+-- How much of the bound company is known: links by kind, and records that were read.
+select kind, count(*) filter (where linked) as links, count(*) filter (where not linked) as records
+  from (select kind, true as linked from link where tenant_id = $1
+        union all
+        select kind, false from seen_entity where tenant_id = $1 and not deleted) as known
+ group by kind
+ order by kind
 
 -- name: get_set
 -- One message set.

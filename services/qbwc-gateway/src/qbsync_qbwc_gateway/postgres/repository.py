@@ -13,6 +13,7 @@ from qbsync_qbwc_gateway.session.model import (
     SessionState,
     SetState,
 )
+from qbsync_qbwc_gateway.session.transcript import Exchange
 from qbsync_shared.postgres import Connection, Queries
 
 QUERIES = Queries.load(__package__)
@@ -108,8 +109,10 @@ async def lock_open_session(connection: Connection, tenant: str) -> Session | No
     return session_row(row) if row else None
 
 
-async def save_session(connection: Connection, session: Session) -> None:
-    """Where a session stands after a call."""
+async def save_session(
+    connection: Connection, session: Session, *, call: str | None = None, took_ms: int = 0
+) -> None:
+    """Where a session stands after a call; the call itself goes into the transcript."""
     await connection.execute(
         QUERIES["save_session"],
         session.tenant,
@@ -128,7 +131,18 @@ async def save_session(connection: Connection, session: Session) -> None:
         session.answer_hash,
         session.error,
         session.result,
+        call,
+        took_ms,
+        session.note,
     )
+
+
+async def transcript(
+    connection: Connection, tenant: str, session_id: str, *, after: int, limit: int
+) -> list[Exchange]:
+    """The calls of a session, in order."""
+    rows = await connection.fetch(QUERIES["transcript"], tenant, session_id, after, limit)
+    return [Exchange(**row) for row in rows]
 
 
 async def add_set(

@@ -124,4 +124,7 @@ def next_run(connector: Connector, last_seen: datetime | None) -> datetime | Non
     """When the Web Connector should come again, by the schedule in its .qwc file."""
     if last_seen is None:
         return None
-    return last_seen + timedelta(minutes=int(connector.qwc.get("run_every_minutes", DEFAULT_RUN_EVERY)))
+    chosen = connector.qwc
+    minutes = int(chosen.get("run_every_minutes", DEFAULT_RUN_EVERY))
+    asked = timedelta(seconds=int(chosen.get("run_every_seconds") or minutes * 60))
+    return last_seen + max(asked, timedelta(minutes=int(chosen.get("minimum_minutes", 0))))

@@ -1,6 +1,6 @@
 """Which company file is open, and whether it is the tenant's (Programmer's Guide, chapter 8)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -131,16 +131,31 @@ def _base_name(path: str) -> str:
     return path.replace("\\", "/").rsplit("/", 1)[-1].casefold()
 
 
-def stamps_of(responses: Responses) -> dict[str, str]:
-    """FileIDs in the open file by OwnerID, both in lower case."""
-    found: dict[str, str] = {}
+@dataclass(frozen=True, kw_only=True)
+class Stamp:
+    """What stands in a company file under one OwnerID."""
+
+    file_id: str | None = None
+    marker: int | None = None
+
+
+def stamps_of(responses: Responses) -> dict[str, Stamp]:
+    """What stands in the open file, by OwnerID in lower case; FileIDs in lower case too."""
+    found: dict[str, Stamp] = {}
     for result in responses.in_order:
         for record in result.records:
             for extension in record.findall("DataExtRet"):
-                owner, stamp = value(extension, "OwnerID"), value(extension, "DataExtValue")
-                if owner and stamp and value(extension, "DataExtName") == FILE_ID:
-                    found[owner.casefold()] = stamp.casefold()
+                owner, text = value(extension, "OwnerID"), value(extension, "DataExtValue")
+                name = value(extension, "DataExtName")
+                before = found.get((owner or "").casefold(), Stamp())
+                if owner and text and name == FILE_ID:
+                    found[owner.casefold()] = replace(before, file_id=text.casefold())
+                elif owner and text and name == marker.NAME and text.isdigit():
+                    found[owner.casefold()] = replace(before, marker=int(text))
     return found
+
+
+NO_STAMP = Stamp()
 
 
 def check_request(*owner_ids: str) -> str:
@@ -154,33 +169,28 @@ def check_request(*owner_ids: str) -> str:
     return message_set(members, version=CHECK_VERSION)
 
 
-def bind_request(connector: Connector, version: Version, *, stamped: bool = False) -> str:
-    """Write our FileID into the company file; the definition may be there already, which does no harm.
+def bind_request(
+    connector: Connector, version: Version, *, stamp: Stamp = NO_STAMP, mark: int | None = None
+) -> str:
+    """Write our FileID into the company file, and the run marker that it had under the ids before.
 
-    ``stamped``: a FileID stands there under the same OwnerID already, of a connection that is no more.
+    ``stamp`` is what stands there under the same OwnerID already: a FileID of a connection that is no more, or ours. A
+    definition that is there already is refused, which does no harm.
     """
-    definition = Request(
-        "DataExtDefAddRq",
-        {
-            "DataExtDefAdd": {
-                "OwnerID": connector.owner_id,
-                "DataExtName": FILE_ID,
-                "DataExtType": "STR255TYPE",
-                "AssignToObject": "Company",
-            }
-        },
-    )
-    verb = "DataExtMod" if stamped else "DataExtAdd"
-    entry = Request(
-        f"{verb}Rq",
-        {
-            verb: {
-                "OwnerID": connector.owner_id,
-                "DataExtName": FILE_ID,
-                "OtherDataExtType": "Company",
-                "DataExtValue": connector.file_id,
-            }
-        },
-    )
-    members = [definition.element("define", version), entry.element("bind", version)]
+    values = {FILE_ID: (connector.file_id, stamp.file_id is not None)}
+    if mark is not None:
+        values[marker.NAME] = (str(mark), stamp.marker is not None)
+    members = []
+    for name, (text, is_there) in values.items():
+        entry = {
+            "OwnerID": connector.owner_id,
+            "DataExtName": name,
+            "OtherDataExtType": "Company",
+            "DataExtValue": text,
+        }
+        verb = "DataExtMod" if is_there else "DataExtAdd"
+        members += [
+            marker.definition(connector.owner_id, name).element(f"define-{name}", version),
+            Request(f"{verb}Rq", {verb: entry}).element(f"bind-{name}", version),
+        ]
     return message_set(members, version=version)

@@ -33,21 +33,21 @@ def raise_marker(
     mark = Member(request_id=MARK, token=value)
     if found is not None:
         return [(mark, Request("DataExtModRq", {"DataExtMod": entry}).element(MARK, version))]
-    definition = Request(
-        "DataExtDefAddRq",
-        {
-            "DataExtDefAdd": {
-                "OwnerID": connector.owner_id,
-                "DataExtName": NAME,
-                "DataExtType": "STR255TYPE",
-                "AssignToObject": "Company",
-            }
-        },
-    )
     return [
-        (Member(request_id=_DEFINE), definition.element(_DEFINE, version)),
+        (Member(request_id=_DEFINE), definition(connector.owner_id, NAME).element(_DEFINE, version)),
         (mark, Request("DataExtAddRq", {"DataExtAdd": entry}).element(MARK, version)),
     ]
+
+
+def definition(owner_id: str, name: str) -> Request:
+    """The request that makes a field of the company for private data."""
+    field = {
+        "OwnerID": owner_id,
+        "DataExtName": name,
+        "DataExtType": "STR255TYPE",
+        "AssignToObject": "Company",
+    }
+    return Request("DataExtDefAddRq", {"DataExtDefAdd": field})
 
 
 def raised(members: tuple[Member, ...], responses: Responses) -> int | None:

@@ -110,6 +110,8 @@ class Session:
     answer_hash: str | None = None
     error: str | None = None
     result: str | None = None
+    note: Json = field(default_factory=dict)
+    """What the call at hand exchanged, for the transcript."""
 
 
 @dataclass(frozen=True, kw_only=True)

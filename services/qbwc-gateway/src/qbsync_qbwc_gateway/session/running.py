@@ -19,6 +19,7 @@ from qbsync_qbwc_gateway.session.lookups import Finding
 from qbsync_qbwc_gateway.session.model import Connector, MessageSet, Purpose, Session
 from qbsync_qbwc_gateway.session.reading import Reading, restart
 from qbsync_qbwc_gateway.session.sending import Sending
+from qbsync_qbwc_gateway.session.transcript import statuses_in
 from qbsync_shared.catalogue import explain
 from qbsync_shared.clock import Clock
 from qbsync_shared.connector import WorkQueue, tenants
@@ -77,7 +78,7 @@ class Running:
         if plan["company"] in ("wrong", "held"):
             return None
         if plan["company"] != "ok":
-            return self._identifying.request(session, connector, _version(session, version))
+            return await self._identifying.request(connection, session, connector, _version(session, version))
         return await self._work(connection, session, connector)
 
     async def _work(self, connection: Connection, session: Session, connector: Connector) -> str | None:
@@ -139,6 +140,7 @@ class Running:
                 await self._lost(connection, session, sent)
                 session.error = UNREADABLE
             else:
+                session.note["statuses"] = statuses_in(responses)
                 await self._take(
                     connection, session, connector, request=request, sent=sent, responses=responses
                 )

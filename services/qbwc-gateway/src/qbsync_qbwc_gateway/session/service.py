@@ -17,10 +17,19 @@ import structlog
 from qbsync_qbwc_gateway.postgres import repository as store
 from qbsync_qbwc_gateway.qbxml.outcomes import normal_hresult
 from qbsync_qbwc_gateway.session.announcing import Announcing
-from qbsync_qbwc_gateway.session.login import Answer, Guesses, decide, is_allowed
+from qbsync_qbwc_gateway.session.login import (
+    Answer,
+    Guesses,
+    VersionRules,
+    decide,
+    elements,
+    is_allowed,
+    judge_version,
+)
 from qbsync_qbwc_gateway.session.model import Connector, Session, SessionState
 from qbsync_qbwc_gateway.session.passwords import Passwords
 from qbsync_qbwc_gateway.session.running import Running
+from qbsync_qbwc_gateway.session.transcript import requests_in
 from qbsync_shared.catalogue import explain
 from qbsync_shared.clock import Clock
 from qbsync_shared.ids import MakeId
@@ -50,7 +59,7 @@ class Rules:
     version: str
     plans: frozenset[str]
     read_every: timedelta
-    oldest_connector: tuple[int, ...] = (2, 0)
+    versions: VersionRules
 
 
 class WebConnector:
@@ -84,17 +93,17 @@ class WebConnector:
         return f"qbsync {self._rules.version}"
 
     async def client_version(self, version: str, *, address: str) -> str:
-        """Nothing to say about a Web Connector that is new enough; ``W:`` lets the user go on."""
+        """Nothing to say about a Web Connector that is new enough; ``W:`` lets the user go on, ``O:`` and ``E:`` do not."""
         self._versions[address] = version[:40]
         while len(self._versions) > _KEPT_VERSIONS:
             self._versions.popitem(last=False)
-        parts = tuple(int(part) for part in version.split(".") if part.isdigit())
-        if parts and parts < self._rules.oldest_connector:
-            return "W:This QuickBooks Web Connector is old. Please install the newest one from Intuit."
-        return ""
+        return judge_version(version[:40], self._rules.versions)
 
     async def authenticate(self, user: str, password: str, *, address: str) -> Sequence[str]:
-        """A ticket and what to do: the open company file, ``none``, ``nvu`` or ``busy``."""
+        """A ticket and what to do: use a company file, perhaps later, or ``none``, ``nvu`` or ``busy``.
+
+        Where a run is put off there is a session all the same: a run by hand does not wait (chapter 10).
+        """
         now = self._clock.now()
         if self._guesses.too_many(address, now):
             log.warning("login.throttled", address=address)
@@ -111,8 +120,10 @@ class WebConnector:
             await self._note_poll(login, verdict.why, self._versions.get(address))
             return self._no_session(verdict.answer)
         ticket = self._make_ticket()
-        await self._open(login["tenant_id"], ticket, self._versions.get(address))
-        return [ticket, Answer.OPEN_FILE.value]
+        answer = elements(login, ticket, verdict)
+        note = {"version": self._versions.get(address), "postpone": verdict.postpone or None}
+        await self._open(login["tenant_id"], ticket, self._versions.get(address), note)
+        return answer
 
     def _read_every(self, login: Any) -> timedelta:
         chosen = (login["settings"] or {}).get("read_every_seconds")
@@ -155,7 +166,7 @@ class WebConnector:
                 )
                 await self._announcing.session_ended(connection, idle)
 
-    async def _open(self, tenant: str, ticket: str, version: str | None) -> None:
+    async def _open(self, tenant: str, ticket: str, version: str | None, note: dict[str, Any]) -> None:
         """A new session; an older one that is still open ends, and what it had in flight is in doubt."""
         async with self._database.tenant(tenant) as connection:
             connector = await store.lock_connector(connection, tenant)
@@ -165,15 +176,20 @@ class WebConnector:
                 await self._end(connection, older, "Ended by a new run")
             now = self._clock.now()
             await connection.execute(
-                store.QUERIES["add_session"], self._make_id(), tenant, _digest(ticket), now
+                store.QUERIES["add_session"],
+                self._make_id(),
+                tenant,
+                _digest(ticket),
+                now,
+                {name: value for name, value in note.items() if value},
             )
             await connection.execute(
                 store.QUERIES["seen"], tenant, now, connector.last_result, version, False
             )
 
     @asynccontextmanager
-    async def _session(self, ticket: str) -> AsyncIterator[tuple[Connection, Session] | None]:
-        """The session of a ticket, locked; saved when the call is done. None: nobody knows the ticket, or it ended."""
+    async def _session(self, ticket: str, call: str) -> AsyncIterator[tuple[Connection, Session] | None]:
+        """The session of a ticket, locked; saved with its transcript when the call is done. None: nobody knows the ticket."""
         if not ticket or ticket.startswith(IDLE_TICKET):
             yield None
             return
@@ -191,16 +207,22 @@ class WebConnector:
             structlog.contextvars.bind_contextvars(tenant=tenant, session=session.session_id)
             session.called_at = self._clock.now()
             yield connection, session
-            await store.save_session(connection, session)
+            took = self._clock.now() - session.called_at
+            if session.error:
+                session.note["said"] = session.error
+            await store.save_session(
+                connection, session, call=call, took_ms=round(took.total_seconds() * 1_000)
+            )
 
     async def send_request(
         self, ticket: str, *, hcp: str, company_file: str, version: tuple[int, int]
     ) -> str:
         """The next message set, or ``""``: then the Web Connector asks getLastError."""
-        async with self._session(ticket) as found:
+        async with self._session(ticket, "sendRequestXML") as found:
             if found is None:
                 return ""
             connection, session = found
+            session.note["received"] = len(hcp)
             if session.state is SessionState.ENDED:
                 return ""
             if session.state is SessionState.OUT:
@@ -216,6 +238,9 @@ class WebConnector:
                 return ""
             session.state = SessionState.OUT
             session.sent_at = session.called_at
+            request = session.plan.get("request", {})
+            session.note |= {name: request[name] for name in ("set", "again") if request.get(name)}
+            session.note |= {"answered": len(text), "requests": requests_in(text)}
             return text
 
     async def receive_response(self, ticket: str, response: str, hresult: str, message: str) -> int:
@@ -223,12 +248,14 @@ class WebConnector:
         digest = hashlib.sha256(
             "\0".join((response, hresult, message)).encode("utf-8", "replace")
         ).hexdigest()
-        async with self._session(ticket) as found:
+        async with self._session(ticket, "receiveResponseXML") as found:
             if found is None:
                 return -1
             connection, session = found
+            session.note |= {"received": len(response), **({"hresult": hresult[:20]} if hresult else {})}
             if session.state is not SessionState.OUT:
                 if session.answer_hash == digest and session.answer is not None:
+                    session.note |= {"progress": session.answer, "repeated": True}
                     return session.answer
                 session.error = "An answer arrived that nobody asked for. Nothing was changed by it."
                 return -1
@@ -239,19 +266,22 @@ class WebConnector:
                 connection, session, connector, response=response, refusal=(hresult, message)
             )
             session.answer, session.answer_hash = answer, digest
+            session.note["progress"] = answer
             return answer
 
     async def connection_error(self, ticket: str, hresult: str, message: str) -> str:
         """QuickBooks cannot be reached: another try with the bound file, at most twice, then ``done``."""
-        async with self._session(ticket) as found:
+        async with self._session(ticket, "connectionError") as found:
             if found is None:
                 return DONE
             connection, session = found
+            session.note["hresult"] = hresult[:20]
             connector = await self._connector(connection, session)
             session.trouble += 1
             code = normal_hresult(hresult)
             if session.trouble <= RETRIES and session.state is not SessionState.ENDED:
-                return connector.company_file or ""
+                # The bound file first; then whichever is open, which is checked before anything is sent.
+                return (connector.company_file or "") if session.trouble == 1 else ""
             guidance = explain(code, Edition.DESKTOP)
             session.error = guidance.title
             session.result = guidance.title
@@ -266,14 +296,14 @@ class WebConnector:
 
     async def get_last_error(self, ticket: str) -> str:
         """What went wrong, or a harmless sentence; never ``NoOp``, which would make the Web Connector wait for ever."""
-        async with self._session(ticket) as found:
+        async with self._session(ticket, "getLastError") as found:
             if found is None:
                 return NO_TICKET
             return found[1].error or FINISHED
 
     async def close_connection(self, ticket: str) -> str:
         """The end of a run; shown in the Web Connector's Status column."""
-        async with self._session(ticket) as found:
+        async with self._session(ticket, "closeConnection") as found:
             if found is None:
                 return "OK" if ticket.startswith(IDLE_TICKET) else NO_TICKET
             connection, session = found
@@ -305,6 +335,10 @@ class WebConnector:
                     await self._end(connection, session, "The Web Connector fell silent")
         return len(rows)
 
+    async def interrupt(self, connection: Connection, session: Session, why: str) -> None:
+        """End a session from our side; the Web Connector's further calls with its ticket change nothing."""
+        await self._end(connection, session, why)
+
     async def _connector(self, connection: Connection, session: Session) -> Connector:
         connector = await store.get_connector(connection, session.tenant)
         if connector is None:
@@ -334,6 +368,8 @@ class WebConnector:
 
 
 def _summary(session: Session) -> str:
+    if "company" not in session.plan:
+        return "Put off, or ended before it began. Nothing was done"
     if not (session.sent or session.received or session.failed):
         return "Finished. Nothing to do"
     failed = f", {session.failed} failed" if session.failed else ""

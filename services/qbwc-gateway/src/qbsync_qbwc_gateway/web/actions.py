@@ -5,13 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
+from qbsync_qbwc_gateway.binding import NotNowError
 from qbsync_qbwc_gateway.reconciling import Choice, Finding, NotOfferedError
 from qbsync_qbwc_gateway.service import SENT_KINDS, NotForDesktopError
 from qbsync_qbwc_gateway.web.pages import Site, paused_of
 from qbsync_shared.ids import TenantId
 from qbsync_shared.kinds import Kind
 from qbsync_shared.web import Principal, Role, read_form, require
-from qbsync_shared.web.problems import not_found
+from qbsync_shared.web.problems import ProblemError, not_found
 
 Admin = Annotated[Principal, Depends(require(Role.ADMIN))]
 
@@ -19,6 +20,7 @@ Admin = Annotated[Principal, Depends(require(Role.ADMIN))]
 def routes(site: Site) -> APIRouter:
     """What the forms of the page do."""
     router = APIRouter(include_in_schema=False)
+    router.include_router(_binding_actions(site))
 
     @router.post("/t/{tenant}/desktop/password")
     async def new_password(request: Request, tenant: TenantId, admin: Admin) -> Response:
@@ -29,14 +31,6 @@ def routes(site: Site) -> APIRouter:
         except NotForDesktopError as reason:
             return await site.show(request, found, problem=str(reason), status=409)
         return await site.show(request, found, access=access)
-
-    @router.post("/t/{tenant}/desktop/bind")
-    async def bind(tenant: TenantId, admin: Admin) -> Response:
-        """Take the file that is open at the next run."""
-        await site.tenant(tenant)
-        if not await site.connectors.unbind(tenant, by=admin.name):
-            raise not_found("connector", "Create the connector user first.")
-        return _back(tenant)
 
     @router.post("/t/{tenant}/desktop/reconcile")
     async def reconcile(request: Request, tenant: TenantId, admin: Admin) -> Response:
@@ -69,6 +63,47 @@ def routes(site: Site) -> APIRouter:
         return _back(tenant)
 
     return router
+
+
+def _binding_actions(site: Site) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.post("/t/{tenant}/desktop/ids")
+    async def new_ids(tenant: TenantId, admin: Admin) -> Response:
+        """Make new ids; the same company file stays bound."""
+        await site.tenant(tenant)
+        if not await site.binding.renew_ids(tenant, by=admin.name):
+            raise _no_connector()
+        return _back(tenant)
+
+    @router.post("/t/{tenant}/desktop/renamed")
+    async def renamed(tenant: TenantId, admin: Admin) -> Response:
+        """The company file has another name now."""
+        await site.tenant(tenant)
+        if not await site.binding.take_new_name(tenant, by=admin.name):
+            raise _no_connector()
+        return _back(tenant)
+
+    @router.post("/t/{tenant}/desktop/rebind")
+    async def rebind(request: Request, tenant: TenantId, admin: Admin) -> Response:
+        """Bind to another company, with the number of links that the person saw."""
+        found = await site.tenant(tenant)
+        form = await read_form(request)
+        links = str(form.get("links"))
+        if not form.get("other-books") or not links.isdecimal():
+            problem = "Tick that it is another company. Nothing was changed."
+            return await site.show(request, found, ask="rebind", problem=problem, status=422)
+        try:
+            await site.binding.rebind(tenant, links=int(links), by=admin.name)
+        except NotNowError as reason:
+            return await site.show(request, found, problem=str(reason), status=409)
+        return _back(tenant)
+
+    return router
+
+
+def _no_connector() -> ProblemError:
+    return not_found("connector", "Create the connector user first.")
 
 
 def _back(tenant: str) -> Response:

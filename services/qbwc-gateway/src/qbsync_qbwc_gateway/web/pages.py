@@ -3,17 +3,21 @@
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from qbsync_qbwc_gateway.binding import Binding
 from qbsync_qbwc_gateway.reconciling import CHOICES, Reconciling
 from qbsync_qbwc_gateway.service import SENT_KINDS, Access, Connectors, Health
+from qbsync_qbwc_gateway.session.login import zone_named
 from qbsync_qbwc_gateway.web.strip import strip_of
 from qbsync_shared.connector.tenants import Tenant
 from qbsync_shared.ids import TenantId
 from qbsync_shared.web import Page, Pages, Principal, Role, TenantView, require
 from qbsync_shared.web.problems import unknown_tenant
+
+ASKS = ("password", "ids", "renamed", "rebind")
+"""What the page can ask before it is done."""
 
 Viewer = Annotated[Principal, Depends(require(Role.VIEWER))]
 
@@ -25,6 +29,7 @@ class Site:
     pages: Pages
     connectors: Connectors
     reconciling: Reconciling
+    binding: Binding
 
     async def tenant(self, tenant_id: str) -> Tenant:
         """The tenant. Raises the same 404 as for somebody else's."""
@@ -45,17 +50,8 @@ class Site:
     ) -> Response:
         """The page; with ``access`` it shows the new password this once."""
         health = await self.connectors.health(tenant.id)
-        zone = zone_of(tenant)
-        asked = ask if health is not None and ask in ("bind", "password") else ""
-        page = Page(
-            title="QuickBooks Desktop",
-            tenant=TenantView(tenant.id, tenant.name, tenant.edition),
-            current="connections",
-            waiting=await self.connectors.waiting(tenant.id),
-            strip=strip_of(health, tenant, now=self.pages.now(), zone=zone),
-            modal=bool(asked),
-            zone=zone,
-        )
+        asked = ask if health is not None and ask in ASKS else ""
+        page = await self.page("QuickBooks Desktop", tenant, health, modal=bool(asked))
         response = self.pages.render(
             request,
             "desktop.html",
@@ -70,10 +66,24 @@ class Site:
             paused=paused_of(health),
             restored=await self.reconciling.report(tenant.id),
             choices=CHOICES,
+            books=await self.binding.books(tenant.id) if asked == "rebind" else None,
         )
         if access is not None:
             response.headers["cache-control"] = "no-store"
         return response
+
+    async def page(self, title: str, tenant: Tenant, health: Health | None, *, modal: bool = False) -> Page:
+        """The frame of a page of this connection."""
+        zone = zone_of(tenant)
+        return Page(
+            title=title,
+            tenant=TenantView(tenant.id, tenant.name, tenant.edition),
+            current="connections",
+            waiting=await self.connectors.waiting(tenant.id),
+            strip=strip_of(health, tenant, now=self.pages.now(), zone=zone),
+            modal=modal,
+            zone=zone,
+        )
 
 
 def paused_of(health: Health | None) -> frozenset[str]:
@@ -83,10 +93,7 @@ def paused_of(health: Health | None) -> frozenset[str]:
 
 def zone_of(tenant: Tenant) -> tzinfo:
     """The company's time zone (setting ``time_zone``), UTC where none is set."""
-    try:
-        return ZoneInfo(str(tenant.settings.get("time_zone") or "UTC"))
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
+    return zone_named(tenant.settings.get("time_zone"))
 
 
 def routes(site: Site) -> APIRouter:

@@ -1,6 +1,6 @@
 """The connection strip: facts when all is well, one sentence that says what to do when it is not."""
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 
 from qbsync_qbwc_gateway.service import Health
 from qbsync_shared.catalogue import explain
@@ -48,7 +48,7 @@ def strip_of(health: Health | None, tenant: Tenant, *, now: datetime, zone: tzin
 def is_silent(health: Health, now: datetime) -> bool:
     """Whether the Web Connector missed several runs."""
     last = health.connector.last_seen_at
-    return last is not None and now - last > _PATIENCE * timedelta(minutes=health.run_every_minutes)
+    return last is not None and now - last > _PATIENCE * health.run_every
 
 
 def file_name(path: str) -> str:
