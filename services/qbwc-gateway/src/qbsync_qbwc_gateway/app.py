@@ -93,17 +93,7 @@ def assemble(
         clock=clock,
     )
     plans = plans_of(settings.desktop_plans)
-    versions = VersionRules(
-        warn_below=settings.connector_warn_below,
-        require=settings.connector_require,
-        refuse=settings.connector_refuse,
-    )
-    rules = Rules(
-        version=VERSION,
-        plans=plans,
-        read_every=timedelta(seconds=settings.read_every_seconds),
-        versions=versions,
-    )
+    rules = _rules(settings)
     connector = WebConnector(
         database, running, announcing, passwords, rules=rules, clock=clock, make_id=make_id
     )
@@ -125,6 +115,20 @@ def assemble(
         ),
         reconciling=Reconciling(database, keeper, announcing, clock=clock, make_id=make_id),
         binding=Binding(database, keeper, connector, announcing, clock=clock, make_id=make_id),
+    )
+
+
+def _rules(settings: GatewaySettings) -> Rules:
+    versions = VersionRules(
+        warn_below=settings.connector_warn_below,
+        require=settings.connector_require,
+        refuse=settings.connector_refuse,
+    )
+    return Rules(
+        version=VERSION,
+        plans=plans_of(settings.desktop_plans),
+        read_every=timedelta(seconds=settings.read_every_seconds),
+        versions=versions,
     )
 
 
