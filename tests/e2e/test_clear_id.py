@@ -1,8 +1,8 @@
-"""A record that somebody deleted in QuickBooks, and a total that QuickBooks computes differently, both editions."""
+"""A record that somebody deleted in QuickBooks, a name that is taken there, and a total that QuickBooks computes differently."""
 
 import pytest
 
-from tests.e2e.system import Json, Office, System, customer, eventually, invoice, item
+from tests.e2e.system import QBXML, Json, Office, System, customer, eventually, invoice, item
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
@@ -106,6 +106,67 @@ def test_clear_id_and_resync_at_once(office: Office) -> None:
     first, failed = changed_after_deletion(office, "V-2")
     asked(office, "clear-id", failed["sync_id"], why="Deleted by mistake", resync=True)
     created_anew(office, "V-2", first, failed)
+
+
+TAKEN = {"desktop": "3100", "online": "6240"}
+
+
+def add_customer_by_hand(office: Office, name: str) -> None:
+    """Somebody makes a customer in QuickBooks itself; nobody has read it yet."""
+    if office.edition == "online":
+        path = f"/control/companies/{office.realm}/Customer"
+        record = {"DisplayName": name}
+        office.system.call("POST", "online", path, {"action": "create", "record": record})
+        return
+    request = f"<CustomerAddRq><CustomerAdd><Name>{name}</Name></CustomerAdd></CustomerAddRq>"
+    answer = office.system.http.post(
+        f"{office.system.url('desktop')}/companies/{office.tenant}/qbxml", content=QBXML.format(request)
+    )
+    assert 'statusCode="0"' in answer.text, answer.text
+
+
+def test_a_name_that_is_taken_is_linked_to_its_owner(office: Office) -> None:
+    """3100 and 6240: what QuickBooks holds is shown, linked, and what differs is reviewed as an update."""
+    office.put(customer("C-9", "Elm House", email="office@elm.example"))
+    add_customer_by_hand(office, "Elm House")
+    rows = [row for row in office.review() if row["app_id"] == "C-9"]
+    checked = [{"id": row["id"], "revision": row["revision"], "choice": "create"} for row in rows]
+    office.system.call("POST", "wizard", f"{office.api}/review/approve", {"checked": checked})
+    office.sync()
+    failed = office.settled("C-9", "failed")
+    assert failed["code"] == TAKEN[office.edition]
+    (entry,) = unsynced(office, "C-9")
+    assert "link" in entry["guidance"]["actions"]
+    path = f"{office.api}/unsynced/{failed['sync_id']}/look-up"
+
+    def look() -> Json:
+        found: Json = office.system.call("POST", "log", path)
+        return found
+
+    found = eventually(look, lambda one: bool(one["found"]))
+    (owner,) = found["found"]
+    assert (owner["kind"], owner["label"], owner["refusal"]) == ("customer", "Elm House", "")
+    if office.edition == "desktop":  # QuickBooks itself is asked in the next run
+        assert found["pending"]
+        office.sync()
+    eventually(look, lambda one: (one["source"], one["pending"]) == ("quickbooks", False))
+    body = {"sync_id": failed["sync_id"], "quickbooks_id": owner["quickbooks_id"], "why": "The same"}
+    linked: Json = office.system.call("POST", "log", f"{office.api}/unsynced/link", body)
+    assert linked["asked"] == [failed["sync_id"]]
+    eventually(office.links, lambda links: links.get("C-9") == ("customer", owner["quickbooks_id"]))
+    eventually(lambda: unsynced(office, "C-9"), lambda left: left == [])
+    (row,) = eventually(
+        lambda: [row for row in office.review() if row["app_id"] == "C-9"], lambda rows: len(rows) == 1
+    )
+    assert row["operation"] == "update"
+    assert [change["field"] for change in row["changes"]] == ["email"]
+    office.approve("C-9")
+    newer(office, "C-9", failed)
+    office.sync()
+    assert office.settled("C-9")["quickbooks_id"] == owner["quickbooks_id"]
+    named = [one for one in office.books("customers") if "Elm House" in str(one)]
+    assert len(named) == 1
+    assert "office@elm.example" in str(named)
 
 
 def test_a_total_that_quickbooks_computes_differently_is_shown(office: Office) -> None:

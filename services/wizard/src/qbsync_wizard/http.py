@@ -32,6 +32,7 @@ def router(api: Api) -> APIRouter:
     _add_entities(routes, api)
     http_review.add(routes, api)
     http_settings.add(routes, api)
+    http_review.add_matches(routes, api)
     return routes
 
 

@@ -10,13 +10,13 @@ from qbsync_shared.kinds import Direction, Kind
 from qbsync_shared.postgres import Connection
 from qbsync_shared.web.paging import LIMIT, Cursor, Keyset, Limit
 from qbsync_wizard import schemas
-from qbsync_wizard.api import Api, Approver, Viewer, check_may_approve
+from qbsync_wizard.api import Admin, Api, Approver, Viewer, check_may_approve
 from qbsync_wizard.domain.approving import Need
 from qbsync_wizard.domain.records import Standing
 from qbsync_wizard.domain.showing import changes_of
-from qbsync_wizard.postgres import items
+from qbsync_wizard.postgres import items, matches
 from qbsync_wizard.postgres.items import Filter, ItemRow
-from qbsync_wizard.service import review, ruling
+from qbsync_wizard.service import matching, review, ruling
 from qbsync_wizard.service.approving import Checked, Result
 
 _ORDER = Keyset(str, int, str)
@@ -83,6 +83,52 @@ def add(routes: APIRouter, api: Api) -> None:
         return schemas.Badge(waiting=imports + exports, imports=imports, exports=exports)
 
 
+def add_matches(routes: APIRouter, api: Api) -> None:
+    """Match existing records."""
+
+    @routes.get("/tenants/{tenant}/matches")
+    async def get_matches(
+        tenant: TenantId,
+        _: Viewer,
+        least: Annotated[int, Query(ge=50, le=99)] = matching.LEAST,
+        limit: Limit = LIMIT,
+    ) -> schemas.MatchList:
+        """Records that both sides seem to hold, not linked yet, the surest first; at most ``limit``."""
+        async with api.reading(tenant) as (connection, found):
+            rows = await matches.listed(connection, tenant, least=least, limit=limit)
+            counts = await matches.count(connection, tenant)
+        return schemas.MatchList(
+            items=[
+                schemas.MatchItem(
+                    item_id=row.item_id,
+                    revision=row.revision,
+                    kind=row.kind,
+                    app_id=row.app_id,
+                    label=row.label,
+                    quickbooks_id=row.quickbooks_id,
+                    quickbooks_label=row.other_label,
+                    confidence=row.confidence,
+                    same=row.same,
+                )
+                for row in rows
+            ],
+            total=counts.from_(least),
+            unclear=counts.unclear,
+            as_of=str(found.change_no),
+        )
+
+    @routes.post("/tenants/{tenant}/matches/link")
+    async def link_matches(
+        tenant: TenantId, body: schemas.LinkMatchesBody, principal: Admin
+    ) -> schemas.LinkedMatches:
+        """Link the next 500 of at least that confidence, as they were seen."""
+        as_of = int(body.as_of)
+        async with api.writing(tenant) as lane:
+            result = await matching.link_from(lane, body.least, as_of=as_of, by=principal.name)
+            counts = await matches.count(lane.connection, tenant)
+        return schemas.LinkedMatches(linked=result.approved, remaining=counts.from_(body.least))
+
+
 def _filter(
     direction: Direction | None = None,
     kind: Kind | None = None,
@@ -138,7 +184,10 @@ def _item(row: ItemRow) -> schemas.ReviewItem:
             schemas.ReplacementAnswer(field=one.field, before=one.before, after=one.after)
             for one in item.instead
         ],
-        duplicates=[{"id": one.id, "label": one.label, "same": list(one.same)} for one in item.duplicates],
+        duplicates=[
+            {"id": one.id, "label": one.label, "same": list(one.same), "confidence": one.confidence}
+            for one in item.duplicates
+        ],
     )
 
 

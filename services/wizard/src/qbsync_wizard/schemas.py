@@ -375,3 +375,42 @@ class RulesBody(Body):
     approve_role: Literal["approver", "admin"] = "approver"
     import_since: date | None = None
     hold_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
+
+
+class MatchItem(BaseModel):
+    """A waiting record of the app and the record of QuickBooks that it is probably the same as; ``confidence`` in percent."""
+
+    item_id: str
+    revision: int
+    kind: Kind
+    app_id: str
+    label: str
+    quickbooks_id: str
+    quickbooks_label: str
+    confidence: int
+    same: str
+
+
+class MatchList(BaseModel):
+    """Matches, the surest first. ``unclear`` counts records that fit several, or share one: somebody chooses."""
+
+    items: list[MatchItem]
+    total: int
+    unclear: int
+    as_of: str
+
+
+class LinkMatchesBody(BaseModel):
+    """From which confidence on, and what was seen: rows that changed after ``as_of`` stay."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    least: int = Field(ge=50, le=99)
+    as_of: Annotated[str, Field(pattern=r"^\d{1,18}$")]
+
+
+class LinkedMatches(BaseModel):
+    """How many were linked, and how many more are as sure: ask again."""
+
+    linked: int
+    remaining: int

@@ -109,11 +109,16 @@ def _side(item: Item, choice: str | None) -> Movement | Need:
 def _link(item: Item, other_id: str) -> Movement | Need:
     if other_id not in {candidate.id for candidate in item.duplicates}:
         return Need(code="duplicate", message="That record is no longer there to link to. Look again.")
+    chosen = next(one for one in item.duplicates if one.id == other_id)
+    if not chosen.is_active and item.change.entity.get("active") is not False:
+        return Need(
+            code="duplicate", message="That record is inactive. Make it active there, then link to it."
+        )
     exports = item.change.direction is Direction.EXPORT
     app_id, quickbooks_id = (item.app_id, other_id) if exports else (other_id, item.quickbooks_id)
     entity = item.change.entity
     if not exports:
-        entity = next(one.entity for one in item.duplicates if one.id == other_id)
+        entity = chosen.entity
     return Movement(
         kind=item.kind,
         direction=Direction.EXPORT,

@@ -124,11 +124,18 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A probable duplicate: a record of the other side that is not linked. ``same`` names what agrees."""
+    """A probable duplicate: a record of the other side that is not linked. ``same`` names what
+    agrees, ``confidence`` says in percent how probable it is that they are one."""
 
     id: str
     entity: Json
     same: tuple[str, ...]
+    confidence: int = 0
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is in use; one that is not is no match."""
+        return self.entity.get("active") is not False
 
     @property
     def label(self) -> str:

@@ -144,8 +144,9 @@ on conflict do nothing;
 select e.quickbooks_id as id, e.entity
   from quickbooks_entity e
  where e.tenant_id = $1 and e.kind = $2 and not e.deleted
-   and e.quickbooks_id in (select m.id from match_key m
-                            where m.tenant_id = $1 and m.kind = $2 and m.side = 'q' and m.key = any($3::text[]) limit 50)
+   and e.quickbooks_id in (select m.id from unnest($3::text[]) w(key)
+                    cross join lateral (select id from match_key
+                                         where tenant_id = $1 and kind = $2 and side = 'q' and key = w.key limit 50) m)
    and not exists (select from link l where l.tenant_id = $1 and l.kind = $2 and l.quickbooks_id = e.quickbooks_id
                       and not l.cleared);
 
@@ -154,8 +155,9 @@ select e.quickbooks_id as id, e.entity
 select e.app_id as id, e.entity
   from app_entity e
  where e.tenant_id = $1 and e.kind = $2 and not e.deleted
-   and e.app_id in (select m.id from match_key m
-                     where m.tenant_id = $1 and m.kind = $2 and m.side = 'a' and m.key = any($3::text[]) limit 50)
+   and e.app_id in (select m.id from unnest($3::text[]) w(key)
+                    cross join lateral (select id from match_key
+                                         where tenant_id = $1 and kind = $2 and side = 'a' and key = w.key limit 50) m)
    and not exists (select from link l where l.tenant_id = $1 and l.kind = $2 and l.app_id = e.app_id
                       and not l.cleared);
 
@@ -549,6 +551,8 @@ select w.kind, w.app_id,
 select count(*) from (
     select from sync s
      where s.tenant_id = $1 and s.state = 'failed' and not s.resynced
+       and not exists (select from link l where l.tenant_id = $1 and l.kind = s.kind and l.app_id = s.app_id
+                          and not l.cleared and l.at > s.settled_at)
        and not exists (select from sync n where n.tenant_id = $1 and n.kind = s.kind and n.app_id = s.app_id
                           and n.seq > s.seq)
        and not exists (select from sync n where n.tenant_id = $1 and n.kind = s.kind
@@ -702,3 +706,49 @@ select tenant_id, ruled_no, change_no from tenant
 -- name: rules_followed
 -- All that waited up to this change was looked at.
 update tenant set ruled_no = $2 where tenant_id = $1 and ruled_no < $2;
+
+-- name: drop_matches
+-- What a record of the app was probably the same as.
+delete from match where tenant_id = $1 and kind = $2 and app_id = $3;
+
+-- name: put_matches
+-- The records of QuickBooks that a record of the app is probably the same as, for its waiting item.
+insert into match (tenant_id, kind, app_id, item_id, quickbooks_id, label, confidence, same)
+select $1, $2, $3, i.item_id, m.quickbooks_id, m.label, m.confidence, m.same
+  from review_item i, jsonb_to_recordset($5::jsonb) m(quickbooks_id text, label text, confidence smallint, same text)
+ where i.tenant_id = $1 and i.kind = $2 and i.ref = $4;
+
+-- name: has_matches
+-- Whether anything may be matched.
+select exists (select from match where tenant_id = $1);
+
+-- name: list_matches
+-- Waiting rows of the app with the one record of QuickBooks that is by far the most probable, the surest first.
+select m.item_id, m.kind, m.app_id, m.quickbooks_id, m.label as other_label, m.confidence, m.same, i.label, i.revision,
+       i.change_no
+  from (select m.*, rank() over mine as my_rank, count(*) over (partition by item_id, confidence) as my_equals,
+               rank() over theirs as their_rank,
+               count(*) over (partition by kind, quickbooks_id, confidence) as their_equals
+          from match m where tenant_id = $1
+        window mine as (partition by item_id order by confidence desc),
+               theirs as (partition by kind, quickbooks_id order by confidence desc)) m
+  join review_item i on i.tenant_id = $1 and i.item_id = m.item_id and i.standing = 'waiting'
+ where m.my_rank = 1 and m.my_equals = 1 and m.their_rank = 1 and m.their_equals = 1 and m.confidence >= $2
+   and ($3::bigint is null or i.change_no <= $3)
+   and ($4::smallint is null or (-m.confidence, m.item_id) > (-$4, $5))
+ order by -m.confidence, m.item_id
+ limit $6;
+
+-- name: count_matches
+-- How many of them there are at each confidence, and how many rows have several that are as probable.
+select m.confidence, count(*) filter (where clear) as n, count(distinct m.item_id) filter (where not clear) as unclear
+  from (select m.item_id, m.confidence, rank() over mine as my_rank,
+               count(*) over (partition by item_id, confidence) = 1 and rank() over theirs = 1
+               and count(*) over (partition by kind, quickbooks_id, confidence) = 1 as clear
+          from match m where tenant_id = $1
+        window mine as (partition by item_id order by confidence desc),
+               theirs as (partition by kind, quickbooks_id order by confidence desc)) m
+  join review_item i on i.tenant_id = $1 and i.item_id = m.item_id and i.standing = 'waiting'
+ where m.my_rank = 1
+ group by m.confidence
+ order by m.confidence desc;

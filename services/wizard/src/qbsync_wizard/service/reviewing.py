@@ -9,7 +9,7 @@ from qbsync_wizard.domain.duplicates import candidates, match_keys
 from qbsync_wizard.domain.evaluating import Item, evaluate
 from qbsync_wizard.domain.records import AppRecord, Candidate, Json, Known
 from qbsync_wizard.domain.showing import party_reference, ref_of
-from qbsync_wizard.postgres import items
+from qbsync_wizard.postgres import items, matches
 from qbsync_wizard.postgres import repository as store
 from qbsync_wizard.service.context import Lane
 from qbsync_wizard.service.surroundings import around
@@ -52,6 +52,8 @@ async def reconsider(
     )
     if changed:
         await lane.hint()
+        if item.app_id is not None and item.change.direction is Direction.EXPORT:
+            await matches.keep(lane.connection, lane.id, kind, item.app_id, item.duplicates)
     return item
 
 

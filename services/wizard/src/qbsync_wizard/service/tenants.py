@@ -15,6 +15,7 @@ from qbsync_wizard.postgres import repository as store
 from qbsync_wizard.service.context import Context, enter, look
 
 ERASED = (
+    "match",
     "review_item",
     "tally",
     "always_skip",

@@ -17,7 +17,7 @@ from qbsync_wizard.domain.records import Standing
 from qbsync_wizard.postgres import approvals, items
 from qbsync_wizard.postgres.items import Filter
 from qbsync_wizard.postgres.repository import QUERIES
-from qbsync_wizard.web import actions, mappings, rules
+from qbsync_wizard.web import actions, mappings, matching, rules
 from qbsync_wizard.web.review import RECENTLY, Wanted, details_of, make_view
 from qbsync_wizard.web.rows import address
 from qbsync_wizard.web.site import Site
@@ -46,6 +46,7 @@ def router(site: Site) -> APIRouter:
     actions.add(routes, site)
     mappings.add(routes, site)
     rules.add(routes, site)
+    matching.add(routes, site)
     return routes
 
 

@@ -23,6 +23,8 @@ from qbsync_wizard.settings import WizardSettings
 from qbsync_wizard.web.strip import make_strip
 from qbsync_wizard.web.words import Names
 
+MATCHING = "Match existing"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
@@ -33,6 +35,8 @@ class Frame:
     counts: dict[Standing, int]
     skipped: int
     base: str
+    matching: bool = False
+    """Whether records of both sides look alike and are not linked."""
 
     @property
     def approver(self) -> Role:
@@ -48,6 +52,8 @@ class Frame:
             {"href": f"{self.base}/kept", "text": "Kept", "count": kept},
             {"href": f"{self.base}/skipped", "text": "Always skipped", "count": self.skipped},
         ]
+        if self.matching or current == MATCHING:
+            tabs.append({"href": f"{self.base}/matches", "text": MATCHING})
         return [{**tab, "current": tab["text"] == current} for tab in tabs]
 
     def all_tabs(self, current: str, *, admin: bool) -> list[dict[str, object]]:
@@ -128,7 +134,8 @@ class Site:
             zone=tenant.zone,
         )
         skipped: int = await connection.fetchval(QUERIES["count_skips"], tenant.id)
-        return Frame(tenant=tenant, page=page, counts=counts, skipped=skipped, base=base)
+        matching: bool = await connection.fetchval(QUERIES["has_matches"], tenant.id)
+        return Frame(tenant=tenant, page=page, counts=counts, skipped=skipped, base=base, matching=matching)
 
     async def names(self, connection: Connection, tenant: Tenant, keys: Iterable[EntityKey]) -> Names:
         """The names of the app's records that others refer to."""
