@@ -152,7 +152,7 @@ async def test_the_first_steps_by_http(installation: Installation) -> None:
 async def test_the_review_by_http(installation: Installation) -> None:
     for block in GUIDE.blocks("sh"):
         await installation.shell(block)
-    look, approve, approve_all = REVIEW.blocks("sh")
+    look, approve, approve_all, matching = REVIEW.blocks("sh")
     (review,) = await installation.shell(look)
     (row,) = review["items"]
     assert set(row) >= {"ready", "problems", "duplicates", "conflict", "changes"}
@@ -166,6 +166,8 @@ async def test_the_review_by_http(installation: Installation) -> None:
     )
     (review,) = await installation.shell(look)
     (rest,) = await installation.shell(approve_all, **seen)
+    matches, linked = await installation.shell(matching, **seen)
+    assert (matches["total"], linked) == (0, {"linked": 0, "remaining": 0})
     assert review["total"] == 0
     assert rest["changed"] == []
 

@@ -400,6 +400,25 @@ def test_link_lists_what_quickbooks_holds_and_links_to_what_was_named(qbsync):
     assert json.loads(result.requests[-1].content) == body
 
 
+def test_match_lists_and_links_from_a_confidence_on(qbsync):
+    base = "/api/v1/tenants/oak/matches"
+    pair = {
+        "kind": "customer", "label": "Oak", "app_id": "C-1", "quickbooks_label": "OAK", "quickbooks_id": "80-1",
+        "same": "name", "confidence": 90,
+    }  # fmt: skip
+    found = {"items": [pair], "total": 1, "unclear": 0, "as_of": "7"}
+    answers = {
+        ("GET", "wizard", base): found,
+        ("POST", "wizard", f"{base}/link"): {"linked": 1, "remaining": 0},
+    }
+    listed = qbsync("match", "oak", answers=answers)
+    assert "80-1" in listed.stdout
+    assert [one.method for one in listed.requests] == ["GET"]
+    linked = qbsync("match", "oak", "--from", "90", "--yes", answers=answers)
+    assert "Linked: 1." in linked.stdout
+    assert json.loads(linked.requests[-1].content) == {"least": 90, "as_of": "7"}
+
+
 def test_resync_wants_to_know_which_and_tells_refusals(qbsync):
     nothing = qbsync("resync", "oak")
     assert (nothing.exit_code, nothing.requests) == (1, [])

@@ -155,6 +155,8 @@ ROUTES = [
     ("GET", f"/tenants/{TENANT}/imports", Role.VIEWER),
     ("POST", f"/tenants/{TENANT}/imports/s1", Role.ADMIN),
     ("GET", f"/tenants/{TENANT}/approvals", Role.VIEWER),
+    ("GET", f"/tenants/{TENANT}/matches", Role.VIEWER),
+    ("POST", f"/tenants/{TENANT}/matches/link", Role.ADMIN),
 ]
 
 

@@ -173,7 +173,9 @@ async def test_a_probable_duplicate_needs_a_choice(wizard: Wizard) -> None:
     await wizard.hear(seen(3, "80-7", customer(name="Oak and Sons"), for_matching=True))
     await wizard.put(customer())
     (row,) = (await wizard.review())["items"]
-    assert row["duplicates"] == [{"id": "80-7", "label": "Oak and Sons", "same": ["e-mail", "phone"]}]
+    assert row["duplicates"] == [
+        {"id": "80-7", "label": "Oak and Sons", "same": ["e-mail", "phone"], "confidence": 75}
+    ]
     checked = {"id": row["id"], "revision": row["revision"]}
     assert (await wizard.approve({"checked": [checked]}))["approved"] == 0
     assert (await wizard.approve({"checked": [{**checked, "choice": "link:80-7"}]}))["approved"] == 1

@@ -134,7 +134,7 @@ async def test_the_page_links_one_or_all_as_sure(wizard: Wizard) -> None:
     }
     one = await wizard.client.post(path, data={**form, "row": rows[2], "least": "99"})
     assert one.headers["location"].endswith("done=1&left=0")
-    many = await wizard.client.post(path, data={**form, "many": "1", "least": "90"})
+    many = await wizard.client.post(f"{path}/all", data={**form, "least": "90"})
     assert many.headers["location"].endswith("done=2&left=0")
     assert {one["app_id"] for one in await wizard.said("sync.approved")} == {"C-1", "C-2", "C-3"}
     assert "2 records linked" in (await wizard.client.get(many.headers["location"])).text

@@ -13,6 +13,7 @@ COMMANDS = {
     "tenant": "tenants:tenant_app",
     "connector": "connector:connector_app",
     "approve": "review:approve",
+    "match": "review:match",
     "unsynced": "unsynced:unsynced",
     "resync": "unsynced:resync",
     "clear-id": "unsynced:clear_id",

@@ -1,4 +1,4 @@
-"""`qbsync approve`: what the Wizard's page does, from the command line."""
+"""`qbsync approve` and `match`: what the Wizard's page does, from the command line."""
 
 from typing import Annotated, Any
 
@@ -61,3 +61,40 @@ def _report(answer: dict[str, Any], *, as_json: bool) -> None:
         say(f"Blocked: {item['id']}. {reasons}")
     if answer.get("job"):
         say(f"Still running as job {answer['job']}.")
+
+
+MATCHES = ("kind", "label", "app_id", "quickbooks_label", "quickbooks_id", "same", "confidence")
+
+
+def match(
+    context: typer.Context,
+    tenant: Tenant,
+    *,
+    least: Annotated[
+        int | None,
+        typer.Option("--from", min=50, max=99, help="Link all that are at least so sure, in percent."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; --json never asks.")] = False,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """List records that the app and QuickBooks seem to hold both; with --from link them, without they stay as they are."""
+    base = f"/api/v1/tenants/{tenant}/matches"
+    with connect(context, data) as api:
+        found = api.get("wizard", base, limit=1000, least=least)
+        if least is None or not as_json:
+            print_rows(found["items"], MATCHES, as_json=as_json, empty="Nothing is to be matched.")
+        if least is None or not found["total"]:
+            return
+        if not yes and not as_json and not typer.confirm(f"Link these {found['total']}?"):
+            raise fail("Nothing was linked.")
+        linked, body = 0, {"least": least, "as_of": found["as_of"]}
+        while True:
+            answer = api.call("POST", "wizard", f"{base}/link", json=body).json()
+            linked += answer["linked"]
+            if not answer["linked"] or not answer["remaining"]:
+                break
+    if as_json:
+        print_json({"linked": linked, "remaining": answer["remaining"]})
+    else:
+        say(f"Linked: {linked}. What differs between the two waits in the Sync Wizard.")

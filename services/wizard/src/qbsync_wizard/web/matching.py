@@ -7,15 +7,14 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from qbsync_shared.ids import TenantId
-from qbsync_shared.web import Role
-from qbsync_shared.web.problems import ProblemError
 from qbsync_shared.web.session import read_form
-from qbsync_wizard.api import Approver, Viewer
+from qbsync_wizard.api import Admin, Approver, Viewer
 from qbsync_wizard.postgres import matches
 from qbsync_wizard.service import matching
 from qbsync_wizard.web.site import Site
 
 PER_PAGE = 100
+EVERY = 100_000
 STEPS = (99, 95, 90, 85, 80, 75, 70, 60, 50)
 """The confidences that an admin can pick."""
 
@@ -67,27 +66,31 @@ def add(routes: APIRouter, site: Site) -> None:
 
     @routes.post("/t/{tenant}/wizard/matches")
     async def link(request: Request, tenant: TenantId, principal: Approver) -> Response:
-        """Link one row as it was seen, or, for admins, all from a confidence on."""
+        """Link one row as it was seen."""
         form = await read_form(request)
-        as_of = _number(form.get("as_of"))
-        if not form.get("row") and not principal.may(Role.ADMIN):
-            detail = "Ask an admin to link many at once; you may link each of them."
-            raise ProblemError(403, "forbidden", "Only admins may link many at once", detail)
+        wanted, as_of = str(form.get("row", "")), _number(form.get("as_of"))
         async with site.writing(tenant) as lane:
-            if form.get("row"):
-                found = await matches.listed(
-                    lane.connection, tenant, least=matching.LEAST, as_of=as_of, limit=100_000
-                )
-                wanted = str(form["row"])
-                chosen = [one for one in found if f"{one.item_id}:{one.revision}" == wanted]
-                result, least = await matching.link(lane, chosen, by=principal.name), None
-            else:
-                least = max(_number(form.get("least")), matching.LEAST)
-                result = await matching.link_from(lane, least, as_of=as_of, by=principal.name)
+            found = await matches.listed(
+                lane.connection, tenant, least=matching.LEAST, as_of=as_of, limit=EVERY
+            )
+            chosen = [one for one in found if f"{one.item_id}:{one.revision}" == wanted]
+            result = await matching.link(lane, chosen, by=principal.name)
+        return _done(tenant, result.approved)
+
+    @routes.post("/t/{tenant}/wizard/matches/all")
+    async def link_all(request: Request, tenant: TenantId, principal: Admin) -> Response:
+        """Link all from a confidence on, as they were seen."""
+        form = await read_form(request)
+        least, as_of = max(_number(form.get("least")), matching.LEAST), _number(form.get("as_of"))
+        async with site.writing(tenant) as lane:
+            result = await matching.link_from(lane, least, as_of=as_of, by=principal.name)
             counts = await matches.count(lane.connection, tenant)
-        left = counts.from_(least) if least is not None else 0
-        query = urlencode({"done": result.approved, "left": left})
-        return RedirectResponse(f"/t/{tenant}/wizard/matches?{query}", 303)
+        return _done(tenant, result.approved, counts.from_(least))
+
+
+def _done(tenant: str, linked: int, left: int = 0) -> Response:
+    query = urlencode({"done": linked, "left": left})
+    return RedirectResponse(f"/t/{tenant}/wizard/matches?{query}", 303)
 
 
 def _number(value: Any) -> int:
