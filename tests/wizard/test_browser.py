@@ -79,6 +79,11 @@ async def test_the_review_is_accessible(page: Page, scene: Scene, theme: str, wi
         await page.goto(f"{scene.url}{BASE}/{path}")
         await axe(page)
         await no_sideways_scroll(page)
+    await scene.enter(page, f"{BASE}/mappings", Role.ADMIN)
+    for path in ("mappings", "mappings?part=item-tax", "mappings?part=defaults", "rules"):
+        await page.goto(f"{scene.url}{BASE}/{path}")
+        await axe(page)
+        await no_sideways_scroll(page)
 
 
 async def test_uncheck_warns_and_a_new_row_is_offered(page: Page, scene: Scene) -> None:
