@@ -3,7 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from qbsync_local.sandbox.desktop.seeding import run_requests
+from qbsync_qbwc_gateway.soap import envelope
 from qbsync_shared.messages import EntityApplied
 from tests.gateway.desktop import TENANT, Desktop
 from tests.gateway.records import (
@@ -179,3 +182,24 @@ async def seen(desktop: Desktop) -> dict[str, int]:
     async with desktop.database.tenant(desktop.tenant) as connection:
         rows = await connection.fetch("select kind, count(*) from seen_entity group by kind")
     return {row["kind"]: row["count"] for row in rows}
+
+
+async def test_an_answer_that_is_too_long_is_asked_for_in_smaller_parts(
+    desktop: Desktop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Documents with many lines may come to more than the service takes in one body; the import goes on all the same."""
+    run_requests(
+        desktop.company,
+        [f"<CustomerAddRq><CustomerAdd><Name>C {n}</Name></CustomerAdd></CustomerAddRq>" for n in range(150)],
+    )
+    monkeypatch.setattr(envelope, "MAX_BYTES", 60_000)
+    outcomes = []
+    while "finished" not in outcomes:
+        desktop.clock.advance(timedelta(minutes=5))
+        outcomes.append((await desktop.run()).outcome)
+        assert len(outcomes) < 8, outcomes
+    assert len(outcomes) > 1, "one answer held it all: the limit of this test is too high"
+    assert (await seen(desktop))["customer"] == 150
+    desktop.clock.advance(timedelta(minutes=5))
+    monkeypatch.undo()
+    assert (await desktop.run()).round_trips == 1, "the pages stayed small"

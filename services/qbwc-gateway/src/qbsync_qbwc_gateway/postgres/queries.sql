@@ -103,9 +103,13 @@ select is_file_of_others($2::text[], $1)
 -- What QuickBooks told of itself and the company.
 update connector set facts = $2 where tenant_id = $1
 
+-- name: read_lost
+-- The answer to a reading did not arrive; the next readings ask for less at a time.
+update connector set lost_reads = least(lost_reads + 1, 6) where tenant_id = $1
+
 -- name: set_read
 -- Everything was read.
-update connector set last_read_at = $2 where tenant_id = $1
+update connector set last_read_at = $2, lost_reads = 0 where tenant_id = $1
 
 -- name: set_speed
 -- How long this QuickBooks takes for one write.

@@ -44,6 +44,7 @@ def connector_row(row: Mapping[str, Any]) -> Connector:
         marker=row["marker"],
         compare=row["compare"],
         compare_marker=row["compare_marker"],
+        lost_reads=row["lost_reads"],
         previous_owner_id=row["previous_owner_id"],
         previous_file_id=row["previous_file_id"],
     )

@@ -144,6 +144,7 @@ class Connector:
     marker: int = 0
     compare: str | None = None
     compare_marker: int | None = None
+    lost_reads: int = 0
     previous_owner_id: str | None = None
     previous_file_id: str | None = None
 

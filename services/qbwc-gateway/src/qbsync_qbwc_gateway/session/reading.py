@@ -46,6 +46,9 @@ DAY = timedelta(days=1)
 ITERATOR_LOST = "3391"
 RESTARTS = 3
 
+SMALLEST = 5
+"""Below that many records a page is not made smaller."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -103,8 +106,14 @@ class Reading:
         self._keeper = keeper
         self._clock = clock
 
-    async def plan(self, connection: Connection, session: Session) -> None:
-        """Everything is to be read from where it was read to."""
+    async def plan(self, connection: Connection, session: Session, *, lost: int = 0) -> None:
+        """Everything is to be read from where it was read to.
+
+        ``lost``: how often in a row an answer to a reading did not arrive. It may have been too much for one answer: the
+        lists are read one by one, in pages that are half as long each time.
+        """
+        if lost:
+            session.plan["smaller"] = lost
         rows = await connection.fetch(store.QUERIES["get_cursors"], session.tenant)
         known = {row["name"]: _plan_of(row, self._clock.now()) for row in rows}
         session.plan["reads"] = [
@@ -122,10 +131,12 @@ class Reading:
         by one.
         """
         reads: list[Json] = session.plan["reads"]
-        asked = _asked_together(reads)
+        smaller = session.plan.get("smaller", 0)
+        asked = _asked_together(reads) if not smaller else reads[:1]
         session.plan["asked"] = [reading["name"] for reading in asked]
         members = [
-            _query(_BY_NAME[reading["name"]], reading).element(reading["name"], version) for reading in asked
+            _query(_BY_NAME[reading["name"]], reading, smaller).element(reading["name"], version)
+            for reading in asked
         ]
         stops = [reading for reading in reads if "stop" in reading]
         members += [
@@ -281,7 +292,7 @@ def _stamps(records: Iterable[etree._Element], element: str) -> list[str]:
     return [text[:19] for record in records if (text := value(record, element))]
 
 
-def _query(source: Source, reading: Json) -> Request:
+def _query(source: Source, reading: Json, smaller: int) -> Request:
     since = reading.get("since") or None
     if source.deletions:
         kind = "ListDelType" if source.query.startswith("List") else "TxnDelType"
@@ -300,7 +311,8 @@ def _query(source: Source, reading: Json) -> Request:
         attributes = {"iterator": "Continue", "iteratorID": reading["iterator"]}
     else:
         attributes = {"iterator": "Start"}
-    return Request(source.query, {"MaxReturned": str(source.page), **content}, attributes)
+    page = max(SMALLEST, source.page >> smaller)
+    return Request(source.query, {"MaxReturned": str(page), **content}, attributes)
 
 
 def _plan_of(cursor: Mapping[str, Any], now: datetime) -> Json:

@@ -96,7 +96,7 @@ class Running:
             if clearing is not None:
                 return clearing
             if "reads" not in session.plan:
-                await self._reading.plan(connection, session)
+                await self._reading.plan(connection, session, lost=connector.lost_reads)
             if self._reading.left(session):
                 session.plan["request"] = {"read": True}
                 return self._reading.request(session, version)
@@ -137,7 +137,7 @@ class Running:
                 responses = read_responses(response)
             except UnreadableResponseError:
                 log.warning("response.unreadable", set=sent.set_id if sent else None)
-                await self._lost(connection, session, sent)
+                await self._lost(connection, session, sent, reading="read" in request)
                 session.error = UNREADABLE
             else:
                 session.note["statuses"] = statuses_in(responses)
@@ -215,10 +215,14 @@ class Running:
         """The answer to the request that is out will not come."""
         request = session.plan.pop("request", {})
         sent = await store.get_set(connection, session.tenant, request["set"]) if "set" in request else None
-        await self._lost(connection, session, sent)
+        await self._lost(connection, session, sent, reading="read" in request)
 
-    async def _lost(self, connection: Connection, session: Session, sent: MessageSet | None) -> None:
+    async def _lost(
+        self, connection: Connection, session: Session, sent: MessageSet | None, *, reading: bool
+    ) -> None:
         restart(session)
+        if reading:
+            await connection.execute(store.QUERIES["read_lost"], session.tenant)
         if session.plan.get("company") in ("look", "bind"):
             session.plan["company"] = "check"
         if sent is not None:
