@@ -133,6 +133,7 @@ class Desktop:
         mappings: Sequence[Mapping] = (),
         version: int = 1,
         paused: bool = False,
+        settings: dict[str, Any] | None = None,
     ) -> None:
         """What the wizard says of the tenant."""
         async with self.database.tenant(self.tenant) as connection:
@@ -148,6 +149,7 @@ class Desktop:
                     edition=Edition.DESKTOP,
                     mappings=tuple(mappings),
                     paused=paused,
+                    settings=settings or {},
                 ),
             )
 

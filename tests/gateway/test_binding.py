@@ -324,3 +324,13 @@ async def test_a_file_under_another_name_is_taken_only_with_our_ids(
     assert len(await desktop.links()) == 1
     desktop.company = own
     await refused(desktop, "Another company file")
+
+
+async def test_rebinding_is_refused_while_changes_are_approved_by_rule(desktop: Desktop) -> None:
+    await finished(desktop)
+    await desktop.configure(version=2, settings={"auto_approve": ["customer:export"]})
+    with pytest.raises(NotNowError, match="Switch auto-approve off") as refusal:
+        await desktop.gateway.binding.rebind(TENANT, links=0, by="Dana")
+    assert refusal.value.slug == "approves-by-rule"
+    await desktop.configure(version=3, settings={"auto_approve": []})
+    await desktop.gateway.binding.rebind(TENANT, links=0, by="Dana")

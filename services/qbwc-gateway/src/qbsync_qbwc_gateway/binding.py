@@ -8,7 +8,7 @@ from qbsync_qbwc_gateway.postgres import repository as store
 from qbsync_qbwc_gateway.session.announcing import Announcing
 from qbsync_qbwc_gateway.session.model import Connector, Session
 from qbsync_shared.clock import Clock
-from qbsync_shared.connector import LinkKeeper
+from qbsync_shared.connector import LinkKeeper, tenants
 from qbsync_shared.ids import MakeId
 from qbsync_shared.kinds import Kind
 from qbsync_shared.messages import AuditRecorded, Channel, ConnectionState
@@ -18,6 +18,11 @@ from qbsync_shared.postgres import Connection, Database
 
 WHY = "bound to another company file"
 WAITS = "The company file that is open in QuickBooks at the next run becomes this connection's."
+
+BY_RULE = (
+    "Changes of this company are approved by rule, and would fill the new one before anybody looked. Switch auto-approve"
+    " off under Rules in the Sync Wizard first; switch it on again when the first match is reviewed."
+)
 
 
 class Sessions(Protocol):
@@ -122,7 +127,8 @@ class Binding:
         before.
 
         Raises:
-            NotNowError: nothing is bound; syncs are not final (contract, section 1); or the number is another one.
+            NotNowError: nothing is bound; syncs are not final, or changes are approved by rule, which would fill the new
+                company by itself (contract, section 1); or the number is another one.
         """
         async with self._database.tenant(tenant) as connection:
             session = await store.lock_open_session(connection, tenant)
@@ -131,6 +137,9 @@ class Binding:
             if connector is None or connector.bound_at is None:
                 raise NotNowError("not-bound", f"No company file is bound yet. {WAITS}")
             _refuse(books, links)
+            known = await tenants.get(connection, tenant)
+            if known is not None and known.settings.get("auto_approve"):
+                raise NotNowError("approves-by-rule", BY_RULE)
             if session is not None:
                 await self._sessions.interrupt(connection, session, "Ended: the connection is bound anew")
             await self._leave(connection, connector, by=by)
