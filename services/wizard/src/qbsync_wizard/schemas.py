@@ -1,9 +1,10 @@
 """Bodies of the JSON API."""
 
+import json
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from qbsync_shared.entities.base import Revision
 from qbsync_shared.ids import AppId
@@ -19,6 +20,18 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _storable(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what JSON of PostgreSQL does not hold: NUL, half a surrogate pair, NaN and infinities."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (ValueError, RecursionError):
+        raise ValueError("it holds a number or character that cannot be stored") from None
+    if "\\u0000" in text.replace("\\\\", ""):
+        raise ValueError("it holds a NUL character, which cannot be stored")
+    return value
+
+
 class TenantBody(Body):
     """A tenant's configuration."""
 
@@ -26,7 +39,7 @@ class TenantBody(Body):
     plan: Plan
     edition: Edition
     paused: bool = False
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: Annotated[dict[str, Any], AfterValidator(_storable)] = Field(default_factory=dict)
     mappings: tuple[Mapping, ...] = ()
 
 

@@ -240,7 +240,8 @@ def _roles(dependant: Dependant) -> Iterator[Role]:
 class require:  # noqa: N801  # reads as a verb where it is used: Depends(require(Role.APPROVER))
     """A dependency for routes: ``principal: Annotated[Principal, Depends(require(Role.APPROVER))]``.
 
-    Without a valid token 401; for another tenant's path (``{tenant}``) 404, exactly like a tenant that does not exist; with too low a role 403.
+    Without a valid token 401; for another tenant's path (``{tenant}``) 404, exactly like a tenant that does not exist or cannot; with too low a
+    role 403.
     """
 
     role: Role
@@ -251,7 +252,7 @@ class require:  # noqa: N801  # reads as a verb where it is used: Depends(requir
             refusal = getattr(request.state, "refusal", None)
             raise problems.unauthenticated(expired=bool(refusal and refusal.expired))
         tenant = request.path_params.get("tenant")
-        if tenant is not None and not principal.may_enter(tenant):
+        if tenant is not None and not (is_tenant_id(tenant) and principal.may_enter(tenant)):
             raise problems.unknown_tenant()
         if not principal.may(self.role):
             raise problems.forbidden(self.role.label)

@@ -2,6 +2,7 @@
 
 from urllib.parse import urlencode
 
+import asyncpg
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -81,6 +82,11 @@ class ErrorPages:
             assert isinstance(error, RequestValidationError)
             return self.answer(request, problems.from_validation(error))
 
+        async def unstorable(request: Request, _error: Exception) -> Response:
+            return self.answer(request, problems.unstorable())
+
+        for refused in (asyncpg.UntranslatableCharacterError, asyncpg.CharacterNotInRepertoireError):
+            app.add_exception_handler(refused, unstorable)
         app.add_exception_handler(ProblemError, problem)
         app.add_exception_handler(HTTPException, http)
         app.add_exception_handler(RequestValidationError, validation)

@@ -100,6 +100,13 @@ def unprocessable(title: str, detail: str = "", errors: Iterable[Mapping[str, st
     return ProblemError(422, "invalid", title, detail, errors=errors)
 
 
+def unstorable() -> ProblemError:
+    """422: a character that PostgreSQL stores in no text: NUL."""
+    return unprocessable(
+        "A character cannot be stored", "Take out the NUL characters (U+0000) and send it again."
+    )
+
+
 def conflict(slug: str, title: str, detail: str = "", **extra: Any) -> ProblemError:
     """409: it does not fit the present state."""
     return ProblemError(409, slug, title, detail, **extra)
