@@ -23,7 +23,7 @@ class WorkerSettings(ServiceSettings):
     intuit_revoke_url: WebUrl | None = None
     intuit_client_id: str
     intuit_client_secret: SecretStr
-    read_interval_seconds: float = Field(default=60.0, ge=1.0)
+    read_interval_seconds: float = Field(default=900.0, ge=1.0)
     """How often what changed in QuickBooks is asked for."""
 
     @model_validator(mode="after")

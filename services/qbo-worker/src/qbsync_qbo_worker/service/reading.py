@@ -35,7 +35,11 @@ PAGE = 1000
 OVERLAP = timedelta(minutes=2)
 """LastUpdatedTime has whole seconds and is written before a record can be queried: windows must overlap."""
 
-LISTS_EVERY = timedelta(minutes=15)
+LISTS_EVERY = timedelta(hours=1)
+
+COMPANY = "CompanyInfo"
+COMPANY_EVERY = timedelta(days=1)
+"""How often the company and its preferences are read again: its closing date moves, its numbering may change."""
 
 ANY_STATE = "Active IN (true, false)"
 
@@ -126,9 +130,12 @@ class Reader:
         return news
 
     async def _company(self, tenant: str) -> None:
+        now = self._clock.now()
         async with self._database.tenant(tenant) as connection:
             row = await store.get(connection, tenant)
-        if row is None or row.company_name is not None:
+            last = await store.get_cursor(connection, tenant, COMPANY)
+        known = row is not None and row.company_name is not None
+        if row is None or (known and last is not None and now - last < COMPANY_EVERY):
             return
         answer = await self._ask(tenant, query_call("SELECT * FROM CompanyInfo"))
         preferences = await self._ask(tenant, query_call("SELECT * FROM Preferences"))
@@ -136,7 +143,6 @@ class Reader:
         settings = (preferences.rows("Preferences") or [{}])[0]
         name = str(found.get("CompanyName") or "QuickBooks company")
         facts = _facts(found, settings)
-        now = self._clock.now()
         async with self._database.tenant(tenant) as connection:
             company = Company(
                 country=facts["country"] or US,
@@ -144,6 +150,7 @@ class Reader:
                 several_currencies=bool(facts["multi_currency"]),
             )
             changed = await store.set_company(connection, tenant, name, company, now=now)
+            await store.put_cursor(connection, tenant, COMPANY, now)
             await publish(connection, connection_changed(changed, self._make_id(), now))
             await publish(
                 connection,
