@@ -14,6 +14,7 @@ from qbsync_qbo_worker.quickbooks import QuickBooksClient
 from qbsync_qbo_worker.service.connecting import Connecting
 from qbsync_qbo_worker.service.doubts import Doubts
 from qbsync_qbo_worker.service.drain import Drain
+from qbsync_qbo_worker.service.keeping import Keeper
 from qbsync_qbo_worker.service.looking import Finder
 from qbsync_qbo_worker.service.loops import Loops
 from qbsync_qbo_worker.service.rates import INTUITS, Limits, Rates
@@ -92,7 +93,12 @@ def assemble(
         settings=settings,
         database=database,
         subscriptions=subscriptions(queue, links, look_ups),
-        loops=[*loops.all(), finder.listen, finder.run],
+        loops=[
+            *loops.all(),
+            finder.listen,
+            finder.run,
+            Keeper(database=database, tokens=tokens, clock=clock).run,
+        ],
         routers=[
             api_routes(database=database, connecting=connecting, on_connected=loops.read_now, pages=pages),
             page_routes(site),

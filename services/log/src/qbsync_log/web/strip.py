@@ -51,7 +51,8 @@ def make_strip(
     if connection.state in _STATES:
         tone, state, advice = _STATES[connection.state]
         return Strip(tone="neutral" if tone == "neutral" else "bad", state=state, advice=advice, link=link)
-    if connection.state is ConnectionState.PROBLEM:
+    told_of_trouble = connection.state is ConnectionState.CONNECTED and connection.code is not None
+    if connection.state is ConnectionState.PROBLEM or told_of_trouble:
         why = words_for(Problem(code=connection.code or "*", message=connection.message or ""), edition)
         return Strip(tone="warn", state=why.title, advice=why.steps[0], link=link)
     return Strip(tone="ok", state="Connected", facts=_facts(connection, local_now, zone), link=link)

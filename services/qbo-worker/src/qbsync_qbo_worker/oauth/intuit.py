@@ -19,6 +19,7 @@ with warnings.catch_warnings():
 from qbsync_shared.clock import Clock
 
 SCOPE = "com.intuit.quickbooks.accounting"
+REDISCOVER = timedelta(days=1)
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _FINAL = frozenset(
     {
@@ -48,11 +49,12 @@ class IntuitUnavailableError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """Where Intuit's authorisation server listens."""
+    """Where Intuit's authorisation server listens. ``pkce``: whether it takes a code challenge (RFC 7636, S256)."""
 
     authorize: str
     token: str
     revoke: str
+    pkce: bool = True
 
     @classmethod
     async def discover(cls, url: str, transport: httpx.AsyncBaseTransport | None = None) -> "Endpoints":
@@ -70,6 +72,7 @@ class Endpoints:
                 authorize=found["authorization_endpoint"],
                 token=found["token_endpoint"],
                 revoke=found["revocation_endpoint"],
+                pkce="S256" in (found.get("code_challenge_methods_supported") or ()),
             )
 
 
@@ -98,7 +101,9 @@ class Intuit:
         clock: Clock,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._endpoints = endpoints
+        self._given = endpoints
+        self._found: Endpoints | None = None
+        self._found_at = clock.now()
         self._discovery_url = discovery_url
         self._client_id = client_id
         self._client_secret = client_secret
@@ -107,10 +112,19 @@ class Intuit:
         self._transport = transport
 
     async def _where(self) -> Endpoints:
-        if self._endpoints is None:
-            assert self._discovery_url is not None
-            self._endpoints = await Endpoints.discover(self._discovery_url, self._transport)
-        return self._endpoints
+        """The addresses given, else those of the discovery document, read again each day."""
+        if self._given is not None:
+            return self._given
+        assert self._discovery_url is not None
+        now = self._clock.now()
+        if self._found is None or now - self._found_at >= REDISCOVER:
+            try:
+                self._found = await Endpoints.discover(self._discovery_url, self._transport)
+            except IntuitUnavailableError:
+                if self._found is None:
+                    raise
+            self._found_at = now
+        return self._found
 
     def _client(self) -> AsyncOAuth2Client:
         return AsyncOAuth2Client(
@@ -131,8 +145,9 @@ class Intuit:
             IntuitUnavailableError: Intuit's discovery document could not be read.
         """
         endpoints = await self._where()
+        challenge = {"code_verifier": verifier} if endpoints.pkce else {}
         async with self._client() as client:
-            url, _ = client.create_authorization_url(endpoints.authorize, state=state, code_verifier=verifier)
+            url, _ = client.create_authorization_url(endpoints.authorize, state=state, **challenge)
         return str(url)
 
     async def exchange(self, code: str, *, verifier: str) -> TokenSet:
@@ -143,11 +158,10 @@ class Intuit:
             IntuitUnavailableError: no whole answer came.
         """
         endpoints = await self._where()
+        proof = {"code_verifier": verifier} if endpoints.pkce else {}
         with _answering():
             async with self._client() as client:
-                found = await client.fetch_token(
-                    endpoints.token, code=code, code_verifier=verifier, headers=_headers()
-                )
+                found = await client.fetch_token(endpoints.token, code=code, headers=_headers(), **proof)
             return self._tokens(found)
 
     async def refresh(self, refresh_token: str) -> TokenSet:

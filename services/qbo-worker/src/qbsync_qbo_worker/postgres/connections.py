@@ -41,6 +41,7 @@ class ConnectionRow:
     refreshed_at: datetime | None
     code: str | None
     message: str | None
+    intuit_tid: str | None
     connected_by: str | None
     connected_at: datetime | None
     last_seen_at: datetime | None
@@ -72,6 +73,7 @@ def _row(row: Any) -> ConnectionRow:
         refreshed_at=row["refreshed_at"],
         code=row["code"],
         message=row["message"],
+        intuit_tid=row["intuit_tid"],
         connected_by=row["connected_by"],
         connected_at=row["connected_at"],
         last_seen_at=row["last_seen_at"],
@@ -137,9 +139,29 @@ async def set_state(
     *,
     code: str | None = None,
     message: str | None = None,
+    intuit_tid: str | None = None,
 ) -> ConnectionRow:
-    """The connection stands differently."""
-    return _row(await connection.fetchrow(QUERIES["set_state"], tenant, state.value, code, message))
+    """The connection stands differently; ``intuit_tid`` names the call that told so."""
+    return _row(
+        await connection.fetchrow(QUERIES["set_state"], tenant, state.value, code, message, intuit_tid)
+    )
+
+
+async def reseal(connection: Connection, tenant: str, *, access: bytes, refresh: bytes) -> None:
+    """The same tokens, encrypted anew."""
+    await connection.execute(QUERIES["reseal"], tenant, access, refresh)
+
+
+async def to_keep(connection: Connection, *, idle_since: datetime, ends_before: datetime) -> list[str]:
+    """Tenants whose tokens nobody renewed since a moment, or whose connection ends soon and nobody was told."""
+    rows = await connection.fetch(QUERIES["to_keep"], idle_since, ends_before)
+    return [row["tenant_id"] for row in rows]
+
+
+async def connected_to(connection: Connection, realm: str) -> str | None:
+    """The tenant that is connected to a company."""
+    tenant: str | None = await connection.fetchval(QUERIES["connected_to"], realm)
+    return tenant
 
 
 async def drop_tokens(

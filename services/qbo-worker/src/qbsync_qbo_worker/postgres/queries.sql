@@ -217,7 +217,7 @@ on conflict (tenant_id) do update
        refresh_token = excluded.refresh_token, refresh_expires_at = excluded.refresh_expires_at,
        hard_expires_at = excluded.hard_expires_at, refreshed_at = excluded.refreshed_at,
        connected_by = excluded.connected_by, connected_at = excluded.connected_at,
-       last_seen_at = excluded.last_seen_at, code = null, message = null
+       last_seen_at = excluded.last_seen_at, code = null, message = null, intuit_tid = null
 returning *
 
 -- name: keep_tokens
@@ -230,14 +230,29 @@ returning *
 
 -- name: set_state
 -- The connection stands differently.
-update connection set version = version + 1, state = $2, code = $3, message = $4 where tenant_id = $1
+update connection set version = version + 1, state = $2, code = $3, message = $4, intuit_tid = $5 where tenant_id = $1
 returning *
+
+-- name: reseal
+-- The same tokens, encrypted with another key.
+update connection set access_token = $2, refresh_token = $3 where tenant_id = $1
+
+-- name: to_keep
+-- Tenants whose tokens nobody renewed since $1, or whose connection ends before $2 and nobody was told.
+select tenant_id from connection
+ where state in ('connected', 'problem', 'paused') and refresh_token is not null
+   and (refreshed_at <= $1 or (state = 'connected' and code is null and hard_expires_at <= $2))
+ order by refreshed_at
+
+-- name: connected_to
+-- The tenant that is connected to a company.
+select tenant_id from connection where realm_id = $1
 
 -- name: drop_tokens
 -- Disconnected: nothing that could sign a call is kept.
 update connection
    set version = version + 1, state = $2, access_token = null, refresh_token = null, access_expires_at = null,
-       refresh_expires_at = null, code = $3, message = $4
+       refresh_expires_at = null, hard_expires_at = null, code = $3, message = $4, intuit_tid = null
  where tenant_id = $1
 returning *
 

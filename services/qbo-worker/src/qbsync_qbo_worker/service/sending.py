@@ -128,7 +128,9 @@ class Sender:
             pause = timedelta(seconds=answer.retry_after) if answer.retry_after else THROTTLE_PAUSE
             await self._rates.throttled(tenant, pause)
         elif fault is not None:
-            await self._tokens.trouble(tenant, code=fault.code, message=fault.text)
+            await self._tokens.trouble(
+                tenant, code=fault.code, message=fault.text, intuit_tid=answer.intuit_tid
+            )
             await self._rest(tenant, TROUBLE_PAUSE)
         elif access.troubled and answer.status < 500:
             await self._tokens.well(tenant)

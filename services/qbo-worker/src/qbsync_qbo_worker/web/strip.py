@@ -34,6 +34,9 @@ def strip_of(
     if paused:
         advice = "Sending is paused. Everything approved stays Pending and goes after it is resumed."
         return Strip(tone="neutral", state="Paused", advice=advice)
+    if row.code is not None:
+        guidance = explain(row.code, Edition.ONLINE)
+        return Strip(tone="warn", state=guidance.title, advice=row.message or guidance.cause, link=again)
     return Strip(tone="ok", state="Connected", facts=_facts(row, now, zone))
 
 

@@ -48,7 +48,7 @@ def make_strip(
     if state in _SENTENCES:
         words, advice = _SENTENCES[state]
         return Strip(tone="bad", state=words, advice=advice, link=Link(details, "Details"))
-    if state is ConnectionState.PROBLEM:
+    if state is ConnectionState.PROBLEM or (state is ConnectionState.CONNECTED and row["code"]):
         why = explain(row["code"] or "*", edition, text=row["message"] or "")
         advice = why.steps[0] if why.steps else ""
         return Strip(tone="warn", state=why.title, advice=advice, link=Link(details, "Details"))

@@ -23,6 +23,7 @@ _CODE_SECONDS = 600
 class TokenPolicy(BaseModel):
     """How long tokens live (seconds), and when a refresh gives a new refresh token: `each` time or `daily`.
 
+    previous_seconds is how long the former one is still good: Intuit ends it 24 hours after it gave a new one.
     auto_approve names the company that every consent goes to without showing the page.
     """
 
@@ -30,6 +31,7 @@ class TokenPolicy(BaseModel):
     refresh_seconds: int = Field(8_726_400, ge=0)
     hard_seconds: int = Field(5 * 365 * _DAY, ge=0)
     rotate: Literal["each", "daily"] = "each"
+    previous_seconds: int = Field(_DAY, ge=0)
     auto_approve: str | None = None
 
 
@@ -94,7 +96,7 @@ class Tokens:
             return self._issue(token.realm, token.grant, None)
 
     def refresh(self, value: str) -> Json | None:
-        """New tokens for a refresh token, or None for `invalid_grant`. A rotated value dies at once."""
+        """New tokens for a refresh token, or None for `invalid_grant`. A rotated value dies after a while."""
         with self._store.transaction():
             token = self._get(value, "refresh")
             now = self._store.seconds()
@@ -156,7 +158,7 @@ class Tokens:
                 self._new_secret(), "refresh", realm, grant, now, now + policy.refresh_seconds, hard
             )
             if old is not None:
-                self._set_state(old.value, "used")
+                self._end_soon(old, now)
         self._put(refresh)
         return {
             "token_type": "bearer",
@@ -187,6 +189,13 @@ class Tokens:
                 token.state, dumps(token.details),
             ),
         )  # fmt: skip
+
+    def _end_soon(self, token: Token, now: int) -> None:
+        """A newer refresh token was given: who lost that answer may ask once more with this one, for a while."""
+        self._store.connection.execute(
+            "update tokens set expires = min(expires, ?) where value = ?",
+            (now + self.policy.previous_seconds, token.value),
+        )
 
     def _set_state(self, value: str, state: str) -> None:
         self._store.connection.execute("update tokens set state = ? where value = ?", (state, value))
