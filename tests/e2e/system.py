@@ -189,6 +189,12 @@ class Office:
             self._connect_desktop()
         else:
             self._connect_online()
+        eventually(self.accounts, lambda found: "Services" in found)
+
+    def accounts(self) -> set[str]:
+        """The accounts of QuickBooks that the wizard has heard of; before that it lets nothing go that names one."""
+        found = self.system.call("GET", "wizard", f"{self.api}/lists/account")["items"]
+        return {one["name"] for one in found}
 
     def _connect_desktop(self) -> None:
         made = eventually(self._post_connector, lambda answer: answer is not None)

@@ -121,7 +121,7 @@ async def test_an_admin_reads_a_run_makes_new_ids_and_binds_to_another_company(
         await new_context(java_script_enabled=script, viewport={"width": 375, "height": 800})
     ).new_page()
     await page.goto(entering(url, "/t/oak/desktop"))
-    await page.get_by_role("link", name="Transcript of the run of").click()
+    await page.get_by_role("link", name="transcript of the run").click()
     await expect(page.get_by_text("1 CustomerAddRq")).to_be_visible()
     async with page.expect_download() as download:
         await page.get_by_role("link", name="Download for support").click()

@@ -54,8 +54,7 @@ async def test_nothing_is_lost_nothing_doubled_and_each_token_is_renewed_once(
             assert_one_renewal_each(companies, tenant)
         writes = [*companies.calls(operation="batch"), *companies.calls(operation="create")]
         struck = Counter(one["effect"] for one in writes)
-        assert struck["lose_answer"] > 0
-        assert struck["error_after"] > 0
+        assert struck["lose_answer"] + struck["error_after"] > 0, "nothing went wrong: the run proves nothing"
         assert max(Counter(one["request_id"] for one in writes).values()) > 1
     finally:
         companies.control.delete("/faults")

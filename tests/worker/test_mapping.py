@@ -203,7 +203,7 @@ entities = st.one_of(
 
 
 def fields_of(entity: Entity) -> set[str]:
-    names = {name.rstrip("_") for name in type(entity).model_fields}
+    names = {field.alias or name for name, field in type(entity).model_fields.items()}
     return names - IDENTITY
 
 

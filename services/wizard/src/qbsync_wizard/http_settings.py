@@ -21,6 +21,7 @@ Word = Annotated[str, Query(max_length=200)]
 def add(routes: APIRouter, api: Api) -> None:
     """Add them."""
     _add_mappings(routes, api)
+    _add_choices(routes, api)
     _add_rules(routes, api)
 
 
@@ -69,6 +70,8 @@ def _add_mappings(routes: APIRouter, api: Api) -> None:
         api.jobs.wake()
         return schemas.Changed(changed=len(choices))
 
+
+def _add_choices(routes: APIRouter, api: Api) -> None:
     @routes.put("/tenants/{tenant}/item-choices/{app_id}")
     async def put_item_choices(
         tenant: TenantId, app_id: AppId, body: schemas.ItemChoicesBody, principal: Admin

@@ -10,12 +10,14 @@ from starlette.datastructures import FormData
 
 from qbsync_shared.ids import TenantId
 from qbsync_shared.kinds import Kind
+from qbsync_shared.postgres import Connection
 from qbsync_shared.web.session import read_form
 from qbsync_wizard.api import Admin
 from qbsync_wizard.domain.company import DEFAULTS, ITEM_FIELDS, Entry
 from qbsync_wizard.domain.matching import MAPPED_KINDS
 from qbsync_wizard.postgres import lists
 from qbsync_wizard.service import configuring
+from qbsync_wizard.service.configuring import WordList
 from qbsync_wizard.service.context import Lane
 from qbsync_wizard.web.rows import address
 from qbsync_wizard.web.site import Site
@@ -103,36 +105,16 @@ async def _shown(site: Site, tenant_id: str, part: str, q: str, page: int) -> di
         rows: list[dict[str, Any]] = []
         more, entries = False, tuple[Entry, ...]()
         if part in ITEM_PARTS:
-            field = ITEM_PARTS[part][0]
-            kind = ITEM_FIELDS[field]
-            offset = (page - 1) * PER_PAGE
-            items = await lists.items(connection, tenant_id, field, q=q, limit=PER_PAGE + 1, offset=offset)
-            more, entries = len(items) > PER_PAGE, found[kind].entries
-            rows = [
-                {
-                    "key": one.app_id,
-                    "word": one.name,
-                    "who": one.type.replace("_", " "),
-                    "value": one.chosen or "",
-                    "state": "chosen" if one.chosen else "none",
-                }
-                for one in items[:PER_PAGE]
-            ]
+            rows, more = await _item_rows(connection, tenant_id, ITEM_PARTS[part][0], q, page)
+            entries = found[ITEM_FIELDS[ITEM_PARTS[part][0]]].entries
         elif part != "defaults":
             kind = Kind(part)
             listed = await configuring.word_list(connection, tenant, kind, q=q) if q else found[kind]
-            words = listed.words[(page - 1) * PER_PAGE : page * PER_PAGE]
-            more, entries = len(listed.words) > page * PER_PAGE, listed.entries
-            rows = [
-                {
-                    "key": one.word,
-                    "word": one.word,
-                    "who": "",
-                    "value": one.entry.name if one.entry else "",
-                    "state": one.match.value,
-                }
-                for one in words
-            ]
+            rows, more, entries = (
+                _word_rows(listed, page),
+                len(listed.words) > page * PER_PAGE,
+                listed.entries,
+            )
         defaults = [
             {"name": name, "label": label, "hint": hint, "entries": found[kind].entries,
              "value": str((tenant.settings.get(name) or {}).get("quickbooks_id", ""))}
@@ -158,6 +140,38 @@ async def _shown(site: Site, tenant_id: str, part: str, q: str, page: int) -> di
         "older": address(base, part=part, q=q, page=str(page + 1)) if more else None,
         "base": base,
     }
+
+
+async def _item_rows(
+    connection: Connection, tenant_id: str, field: str, q: str, page: int
+) -> tuple[list[dict[str, Any]], bool]:
+    """A page of the app's items with what was chosen for them, and whether there are more."""
+    offset = (page - 1) * PER_PAGE
+    items = await lists.items(connection, tenant_id, field, q=q, limit=PER_PAGE + 1, offset=offset)
+    rows = [
+        {
+            "key": one.app_id,
+            "word": one.name,
+            "who": one.type.replace("_", " "),
+            "value": one.chosen or "",
+            "state": "chosen" if one.chosen else "none",
+        }
+        for one in items[:PER_PAGE]
+    ]
+    return rows, len(items) > PER_PAGE
+
+
+def _word_rows(listed: WordList, page: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": one.word,
+            "word": one.word,
+            "who": "",
+            "value": one.entry.name if one.entry else "",
+            "state": one.match.value,
+        }
+        for one in listed.words[(page - 1) * PER_PAGE : page * PER_PAGE]
+    ]
 
 
 def _parts() -> set[str]:

@@ -21,7 +21,11 @@ STEPS = (99, 95, 90, 85, 80, 75, 70, 60, 50)
 
 def add(routes: APIRouter, site: Site) -> None:
     """Add the page and what its buttons do."""
+    _add_page(routes, site)
+    _add_buttons(routes, site)
 
+
+def _add_page(routes: APIRouter, site: Site) -> None:
     @routes.get("/t/{tenant}/wizard/matches")
     async def show(
         request: Request,
@@ -64,6 +68,8 @@ def add(routes: APIRouter, site: Site) -> None:
             left=left,
         )
 
+
+def _add_buttons(routes: APIRouter, site: Site) -> None:
     @routes.post("/t/{tenant}/wizard/matches")
     async def link(request: Request, tenant: TenantId, principal: Approver) -> Response:
         """Link one row as it was seen."""
