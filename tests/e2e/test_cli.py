@@ -55,6 +55,14 @@ class Shell:
         assert added["registered"]
         self.sync()
 
+    def until_the_accounts_are_known(self) -> None:
+        """Before that the wizard lets nothing go that names one."""
+        path = f"/api/v1/tenants/{self.tenant}/lists/account"
+        eventually(
+            lambda: [one["name"] for one in self.system.call("GET", "wizard", path)["items"]],
+            lambda names: "Services" in names,
+        )
+
     def hand_over(self, *entities: Json) -> None:
         """What the app does, with a token made for it."""
         token = self.shows("token", "--tenant", self.tenant, "--role", "admin").strip()
@@ -104,6 +112,7 @@ def test_a_tenant_is_made_and_connected(shell: Shell) -> None:
     assert shell.says("tenant", "show", shell.tenant)["name"] == "Shell & Sons"
     assert "Shell & Sons" in shell.shows("tenant", "show", shell.tenant)
     shell.connect()
+    shell.until_the_accounts_are_known()
 
 
 def test_what_waits_is_approved_and_arrives(shell: Shell) -> None:
