@@ -7,20 +7,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import pytest
 from playwright.async_api import Page
 
 WIDTHS = (375, 768, 1280)
 THEMES = ("light", "dark")
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice")
 COLOUR_RULES = ("color-contrast", "link-in-text-block")
-
-matrix = pytest.mark.parametrize(
-    ("theme", "width"),
-    [(theme, width) for theme in THEMES for width in WIDTHS],
-    ids=str,
-)
-"""Mark a test that takes ``theme`` and ``width``, where :func:`accessible` does not do; begin it with :func:`look`."""
 
 
 @cache

@@ -17,7 +17,7 @@ from qbsync_qbwc_gateway.session.passwords import Passwords
 from qbsync_shared.clock import FrozenClock
 from qbsync_shared.ids import uuid7_maker
 from qbsync_shared.web import Role, issue_token
-from tests.browser.axe import axe, look, matrix, no_sideways_scroll
+from tests.browser.axe import accessible, axe, no_sideways_scroll
 from tests.browser.fixtures import MakeContext, browser, chromium_path, in_browser, new_context, page
 from tests.browser.server import free_socket, serving
 from tests.gateway.conftest import gateway_settings
@@ -60,16 +60,13 @@ def entering(url: str, path: str, role: Role = Role.ADMIN, now: datetime = NOW) 
     return f"{url}/session?token={token}&next={quote(path, safe='')}"
 
 
-@matrix
-async def test_the_page_is_accessible(page: Page, stage: tuple[str, Desktop], theme: str, width: int) -> None:
+async def test_the_page_is_accessible(page: Page, stage: tuple[str, Desktop]) -> None:
     url, desktop = stage
-    await look(page, theme, width)
     await page.goto(entering(url, "/t/oak/desktop"))
-    await axe(page)
+    await accessible(page)
     await page.get_by_role("button", name="Create connector user").click()
     await expect(page.get_by_label("New password")).to_have_value(PASSWORD)
-    await axe(page)
-    await no_sideways_scroll(page)
+    await accessible(page)
     await desktop.connect()
     await desktop.approve(customer())
     await desktop.run()
@@ -82,8 +79,7 @@ async def test_the_page_is_accessible(page: Page, stage: tuple[str, Desktop], th
     for path in ("", *asks, "/qwc", f"/runs/{health.sessions[0].session_id}"):
         await page.goto(f"{url}/t/oak/desktop{path}")
         await expect(page.locator("h1").first).to_be_attached()
-        await axe(page)
-        await no_sideways_scroll(page)
+        await accessible(page)
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])

@@ -14,7 +14,7 @@ from qbsync_shared.web import Role
 from qbsync_wizard.app import assemble
 from qbsync_wizard.service.context import Context
 from qbsync_wizard.settings import WizardSettings
-from tests.browser.axe import axe, look, matrix, no_sideways_scroll
+from tests.browser.axe import accessible, look
 from tests.browser.fixtures import MakeContext, in_browser
 from tests.browser.server import free_socket, serving
 from tests.shared.databases import Databases
@@ -64,26 +64,21 @@ async def scene(postgres_server_url: str, idle_databases: dict[str, list[str]]) 
     await databases.give_back()
 
 
-@matrix
-async def test_the_review_is_accessible(page: Page, scene: Scene, theme: str, width: int) -> None:
-    await look(page, theme, width)
+async def test_the_review_is_accessible(page: Page, scene: Scene) -> None:
     await scene.enter(page)
     summaries = page.locator("details.disclose summary")
     for number in range(await summaries.count()):
         if await summaries.nth(number).locator("..").get_attribute("open") is None:
             await summaries.nth(number).click()
     await expect(page.locator(".row-detail .muted.small:visible")).to_have_count(0)
-    await axe(page)
-    await no_sideways_scroll(page)
-    for path in ("cleared", "kept", "skipped"):
+    await accessible(page)
+    for path in ("cleared", "kept", "skipped", "matches"):
         await page.goto(f"{scene.url}{BASE}/{path}")
-        await axe(page)
-        await no_sideways_scroll(page)
+        await accessible(page)
     await scene.enter(page, f"{BASE}/mappings", Role.ADMIN)
     for path in ("mappings", "mappings?part=item-tax", "mappings?part=defaults", "rules"):
         await page.goto(f"{scene.url}{BASE}/{path}")
-        await axe(page)
-        await no_sideways_scroll(page)
+        await accessible(page)
 
 
 async def test_uncheck_warns_and_a_new_row_is_offered(page: Page, scene: Scene) -> None:
