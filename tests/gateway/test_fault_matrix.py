@@ -392,7 +392,7 @@ async def test_quickbooks_refuses_the_whole_set_for_now(books: Books, hresult: s
     await compare_all(books)
 
 
-@pytest.mark.parametrize("members", range(1, 44, 6))
+@pytest.mark.parametrize("members", range(1, 43, 6))
 async def test_quickbooks_stops_in_the_middle_and_forgets_the_set(books: Books, members: int) -> None:
     """What it holds is looked up; a creation that it does not hold is for a person, never repeated by itself."""
     await in_danger(books, 1)
