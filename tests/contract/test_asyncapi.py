@@ -24,7 +24,7 @@ CODE = {
     "qbo-worker": ["services/qbo-worker/src", "shared/src/qbsync_shared/connector"],
     "log": ["services/log/src"],
 }
-OBEYED_AT_ONCE = {("qbwc-gateway", "Pause"), ("qbwc-gateway", "Resume")}
+OBEYED_AT_ONCE = {(owner, name) for owner in ("qbwc-gateway", "qbo-worker") for name in ("Pause", "Resume")}
 """Made by the service's own page and obeyed in the same transaction: nothing is sent."""
 
 

@@ -15,8 +15,10 @@ from qbsync_qbo_worker.quickbooks import QuickBooksClient
 from qbsync_qbo_worker.service.connecting import Connecting
 from qbsync_qbo_worker.service.doubts import Doubts
 from qbsync_qbo_worker.service.drain import BEAT_SECONDS, Drain
+from qbsync_qbo_worker.service.pausing import Pausing
 from qbsync_qbo_worker.service.rates import Rates
 from qbsync_qbo_worker.service.reading import Reader
+from qbsync_qbo_worker.service.rebinding import Rebinding
 from qbsync_qbo_worker.service.sending import Sender
 from qbsync_qbo_worker.service.settling import Settler
 from qbsync_qbo_worker.service.tokens import Tokens
@@ -81,10 +83,13 @@ class Desk:
             database=database,
             intuit=self.intuit,
             tokens=self.tokens,
+            rebinding=Rebinding(links=self.links, clock=clock),
+            client=self.client,
             keyring=self.keyring,
             clock=clock,
             make_id=make_id,
         )
+        self.pausing = Pausing(database=database, links=self.links, clock=clock, make_id=make_id)
         self.reader = Reader(
             database=database,
             links=self.links,

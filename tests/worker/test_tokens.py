@@ -125,7 +125,7 @@ async def test_an_end_that_was_foreseen_is_explained(desk: Desk, column: str, wo
 
 
 async def test_a_connection_that_nobody_uses_is_kept_also_while_paused(desk: Desk) -> None:
-    await desk.connecting.set_paused(T, paused=True, by="dana")
+    await desk.pausing.set_paused(T, paused=True, by="dana")
     keeper = Keeper(database=desk.database, tokens=desk.tokens, clock=desk.clock)
     await keeper.look()
     assert refreshes(desk) == 0
@@ -134,7 +134,7 @@ async def test_a_connection_that_nobody_uses_is_kept_also_while_paused(desk: Des
         await keeper.look()
         await keeper.look()
     assert refreshes(desk) == 3
-    await desk.connecting.set_paused(T, paused=False, by="dana")
+    await desk.pausing.set_paused(T, paused=False, by="dana")
     assert await desk.tokens.access(T)
 
 

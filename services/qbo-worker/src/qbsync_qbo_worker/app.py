@@ -17,13 +17,17 @@ from qbsync_qbo_worker.service.drain import Drain
 from qbsync_qbo_worker.service.keeping import Keeper
 from qbsync_qbo_worker.service.looking import Finder
 from qbsync_qbo_worker.service.loops import Loops
+from qbsync_qbo_worker.service.pausing import Pausing
+from qbsync_qbo_worker.service.quota import ReadMeter
 from qbsync_qbo_worker.service.rates import INTUITS, Limits, Rates
 from qbsync_qbo_worker.service.reading import Reader
+from qbsync_qbo_worker.service.rebinding import Rebinding
 from qbsync_qbo_worker.service.sending import Sender
 from qbsync_qbo_worker.service.settling import Settler
 from qbsync_qbo_worker.service.tokens import Tokens
 from qbsync_qbo_worker.settings import WorkerSettings
 from qbsync_qbo_worker.web.actions import action_routes
+from qbsync_qbo_worker.web.landing import landing_routes
 from qbsync_qbo_worker.web.pages import Site, page_routes
 from qbsync_shared.clock import Clock, SystemClock
 from qbsync_shared.connector import LinkKeeper, LookUps, WorkQueue
@@ -69,30 +73,32 @@ def assemble(
     queue = WorkQueue(Edition.ONLINE, clock=clock, make_id=make_id)
     links = LinkKeeper(Edition.ONLINE, clock=clock, make_id=make_id)
     tokens = Tokens(database=database, intuit=intuit, keyring=keyring, clock=clock, make_id=make_id)
+    client = make_client(settings, transport)
     connecting = Connecting(
-        database=database, intuit=intuit, tokens=tokens, keyring=keyring, clock=clock, make_id=make_id
+        database=database,
+        intuit=intuit,
+        tokens=tokens,
+        rebinding=Rebinding(links=links, clock=clock),
+        client=client,
+        keyring=keyring,
+        clock=clock,
+        make_id=make_id,
     )
-    sender = make_sender(settings, database, tokens, clock=clock, transport=transport, limits=limits)
-    reader = Reader(database=database, links=links, sender=sender, clock=clock, make_id=make_id)
+    pausing = Pausing(database=database, links=links, clock=clock, make_id=make_id)
+    rates = Rates(database=database, clock=clock, limits=limits)
+    sender = Sender(database=database, client=client, tokens=tokens, rates=rates, clock=clock)
     look_ups = LookUps(Edition.ONLINE, clock=clock, make_id=make_id)
     finder = Finder(database=database, look_ups=look_ups, links=links, sender=sender, clock=clock)
-    loops = Loops(
-        database=database,
-        drain=make_drain(
-            settings, database, queue=queue, links=links, sender=sender, clock=clock, make_id=make_id
-        ),
-        reader=reader,
-        links=links,
-        clock=clock,
-        read_interval=settings.read_interval_seconds,
+    loops = make_loops(
+        settings, database, queue=queue, links=links, sender=sender, clock=clock, make_id=make_id
     )
     pages = make_pages(settings, clock)
-    site = Site(pages, database, connecting)
+    site = make_site(settings, database, pages, connecting=connecting, pausing=pausing, rates=rates)
     app = create_service(
         name="qbo-worker",
         settings=settings,
         database=database,
-        subscriptions=subscriptions(queue, links, look_ups),
+        subscriptions=subscriptions(queue, links, look_ups, connecting, pausing),
         loops=[
             *loops.all(),
             finder.listen,
@@ -101,6 +107,7 @@ def assemble(
         ],
         routers=[
             api_routes(database=database, connecting=connecting, on_connected=loops.read_now, pages=pages),
+            landing_routes(database, connecting, pages),
             page_routes(site),
             action_routes(site),
         ],
@@ -122,24 +129,58 @@ def make_pages(settings: WorkerSettings, clock: Clock) -> Pages:
     )
 
 
-def make_sender(
+def make_site(
     settings: WorkerSettings,
     database: Database,
-    tokens: Tokens,
+    pages: Pages,
     *,
+    connecting: Connecting,
+    pausing: Pausing,
+    rates: Rates,
+) -> Site:
+    """What the connection page shows and does."""
+    return Site(
+        pages=pages,
+        database=database,
+        connecting=connecting,
+        pausing=pausing,
+        rates=rates,
+        meter=ReadMeter(database=database, clock=pages.clock, quota=settings.qbo_read_quota),
+        read_interval=settings.read_interval_seconds,
+    )
+
+
+def make_loops(
+    settings: WorkerSettings,
+    database: Database,
+    *,
+    queue: WorkQueue,
+    links: LinkKeeper,
+    sender: Sender,
     clock: Clock,
-    transport: httpx.AsyncBaseTransport | None,
-    limits: Limits,
-) -> Sender:
-    """What calls QuickBooks, never more often than the limits allow."""
-    client = QuickBooksClient(
+    make_id: MakeId,
+) -> Loops:
+    """Sending and reading."""
+    return Loops(
+        database=database,
+        drain=make_drain(
+            settings, database, queue=queue, links=links, sender=sender, clock=clock, make_id=make_id
+        ),
+        reader=Reader(database=database, links=links, sender=sender, clock=clock, make_id=make_id),
+        links=links,
+        clock=clock,
+        read_interval=settings.read_interval_seconds,
+    )
+
+
+def make_client(settings: WorkerSettings, transport: httpx.AsyncBaseTransport | None) -> QuickBooksClient:
+    """What talks HTTP to QuickBooks."""
+    return QuickBooksClient(
         settings.qbo_api_url,
         minorversion=settings.qbo_minorversion,
         answer_seconds=settings.qbo_answer_seconds,
         transport=transport,
     )
-    rates = Rates(database=database, clock=clock, limits=limits)
-    return Sender(database=database, client=client, tokens=tokens, rates=rates, clock=clock)
 
 
 def make_drain(

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from qbsync_qbo_worker.postgres import connections as store
-from qbsync_qbo_worker.service.connecting import Connecting, Refused
+from qbsync_qbo_worker.service.connecting import Begun, Connecting, Refused
 from qbsync_shared.connector import listing, tenants
 from qbsync_shared.ids import TenantId
 from qbsync_shared.messages import ConnectionState
@@ -102,12 +102,7 @@ def _oauth_routes(
         begun = await connecting.begin(tenant, by=admin.name, next_path=f"/t/{tenant}/online")
         if isinstance(begun, Refused):
             return await refuse(request, begun)
-        answer = RedirectResponse(begun.url, 303)
-        secure = pages.settings.public_url.startswith("https:")
-        answer.set_cookie(
-            COOKIE, begun.cookie, max_age=900, path="/oauth", httponly=True, samesite="lax", secure=secure
-        )
-        return answer
+        return to_intuit(begun, secure=pages.settings.public_url.startswith("https:"))
 
     @router.get("/oauth/callback")
     async def callback(
@@ -127,6 +122,15 @@ def _oauth_routes(
         return answer
 
     return router
+
+
+def to_intuit(begun: Begun, *, secure: bool) -> Response:
+    """To Intuit's page, with the cookie that must come back."""
+    answer = RedirectResponse(begun.url, 303)
+    answer.set_cookie(
+        COOKIE, begun.cookie, max_age=900, path="/oauth", httponly=True, samesite="lax", secure=secure
+    )
+    return answer
 
 
 def describe(row: store.ConnectionRow | None) -> Connection:

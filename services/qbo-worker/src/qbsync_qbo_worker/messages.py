@@ -3,6 +3,8 @@
 from typing import Any
 
 from qbsync_qbo_worker.postgres.calls import QUERIES
+from qbsync_qbo_worker.service.connecting import Connecting
+from qbsync_qbo_worker.service.pausing import Pausing
 from qbsync_shared.connector import LinkKeeper, LookUps, WorkQueue, tenants
 from qbsync_shared.kinds import Edition
 from qbsync_shared.messages import (
@@ -29,7 +31,16 @@ SERVICE = "qbo-worker"
 
 async def tenant_deleted(connection: Connection, message: TenantDeleted) -> None:
     """Erase everything of a tenant."""
-    for table in ("calls", "batches", "connection", "lease", "read_use", "cursors", "authorisations"):
+    for table in (
+        "calls",
+        "batches",
+        "connection",
+        "lease",
+        "read_use",
+        "cursors",
+        "authorisations",
+        "history",
+    ):
         await connection.execute(QUERIES[f"erase_{table}"], message.tenant)
     await tenants.deleted(connection, message)
 
@@ -40,8 +51,14 @@ async def tenant_configured(connection: Connection, message: TenantConfigured) -
         await tenants.configured(connection, message)
 
 
-def subscriptions(queue: WorkQueue, links: LinkKeeper, look_ups: LookUps) -> list[Subscription[Any]]:
+def subscriptions(
+    queue: WorkQueue, links: LinkKeeper, look_ups: LookUps, connecting: Connecting, pausing: Pausing
+) -> list[Subscription[Any]]:
     """Every durable consumer and its handler."""
+
+    async def deleted(connection: Connection, message: TenantDeleted) -> None:
+        await connecting.give_back(connection, message.tenant)
+        await tenant_deleted(connection, message)
 
     def listen(stream: str, channel: str, message: type[Message], handle: Any) -> Subscription[Any]:
         return Subscription(
@@ -54,7 +71,7 @@ def subscriptions(queue: WorkQueue, links: LinkKeeper, look_ups: LookUps) -> lis
 
     return [
         listen(TENANTS, "wizard", TenantConfigured, tenant_configured),
-        listen(TENANTS, "wizard", TenantDeleted, tenant_deleted),
+        listen(TENANTS, "wizard", TenantDeleted, deleted),
         listen(EVENTS, "wizard", BadgeChanged, tenants.badge_changed),
         listen(EVENTS, "online", SyncApproved, queue.accept),
         listen(EVENTS, "app", EntityApplied, links.applied),
@@ -63,6 +80,6 @@ def subscriptions(queue: WorkQueue, links: LinkKeeper, look_ups: LookUps) -> lis
         listen(COMMANDS, "online", Cancel, links.cancel),
         listen(COMMANDS, "online", Link, links.link),
         listen(COMMANDS, "online", LookUp, look_ups.ask),
-        listen(COMMANDS, "online", Pause, links.pause),
-        listen(COMMANDS, "online", Resume, links.resume),
+        listen(COMMANDS, "online", Pause, pausing.pause),
+        listen(COMMANDS, "online", Resume, pausing.resume),
     ]

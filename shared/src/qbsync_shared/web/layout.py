@@ -143,6 +143,10 @@ class Navigation:
         """The Unsynced Entities."""
         return f"{self._log}/t/{tenant}/unsynced"
 
+    def timeline(self, tenant: str, sync_id: str) -> str:
+        """The history of one sync."""
+        return f"{self._log}/t/{tenant}/syncs/{sync_id}"
+
     def connections(self, tenant: TenantView) -> str:
         """The connection page of the tenant's edition."""
         if tenant.edition == Edition.DESKTOP:

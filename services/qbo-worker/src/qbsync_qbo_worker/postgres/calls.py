@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from qbsync_qbo_worker.quickbooks import Answer, Call
@@ -96,6 +96,14 @@ async def lock_rates(connection: Connection, tenant: str) -> RealmRates:
     if row is None:
         await connection.execute(QUERIES["open_lease"], tenant)
         row = await connection.fetchrow(QUERIES["lock_rates"], tenant)
+    return RealmRates(rates=row["rates"], not_before=row["not_before"])
+
+
+async def read_rates(connection: Connection, tenant: str) -> RealmRates:
+    """The same without holding anybody up."""
+    row = await connection.fetchrow(QUERIES["read_rates"], tenant)
+    if row is None:
+        return RealmRates(rates={}, not_before=datetime(2000, 1, 1, tzinfo=UTC))
     return RealmRates(rates=row["rates"], not_before=row["not_before"])
 
 

@@ -1,5 +1,6 @@
 """Connections and authorisations, as values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ import asyncpg
 
 from qbsync_qbo_worker.mapping.company import US, Company
 from qbsync_qbo_worker.postgres.calls import QUERIES
+from qbsync_shared.connector import LinkRow
 from qbsync_shared.connector.repository import QUERIES as QUEUE
 from qbsync_shared.messages import ConnectionState
 from qbsync_shared.postgres import Connection
@@ -56,6 +58,8 @@ class Authorisation:
     verifier: bytes
     by: str
     next: str
+    ends_links: int | None = None
+    """It is to lead to another company, and a person was told that so many links end; None for the same company."""
 
 
 def _row(row: Any) -> ConnectionRow:
@@ -209,6 +213,7 @@ async def add_authorisation(
         found.verifier,
         found.by,
         found.next,
+        found.ends_links,
         now,
     )
 
@@ -226,6 +231,7 @@ async def take_authorisation(
         verifier=row["verifier"],
         by=row["by"],
         next=row["next"],
+        ends_links=row["ends_links"],
     )
 
 
@@ -260,14 +266,8 @@ async def pauses(connection: Connection, tenant: str) -> dict[str, KindPause]:
     return {row["kind"]: KindPause(kind=row["kind"], by=row["by"], why=row["why"]) for row in rows}
 
 
-async def pause_kind(connection: Connection, tenant: str, kind: str, *, by: str) -> None:
-    """Send nothing more of a kind."""
-    await connection.execute(QUEUE["put_pause"], tenant, kind, by, "")
-
-
-async def resume_kind(connection: Connection, tenant: str, kind: str) -> None:
-    """Send it again, at once."""
-    await connection.execute(QUEUE["drop_pause"], tenant, kind)
+async def wake(connection: Connection, tenant: str) -> None:
+    """Look at what waits at once."""
     await connection.execute(QUEUE["wake"], tenant)
 
 
@@ -275,3 +275,71 @@ async def doubts(connection: Connection, tenant: str) -> int:
     """How many syncs are in doubt."""
     count: int = await connection.fetchval(QUERIES["count_doubts"], tenant)
     return count
+
+
+async def count_links(connection: Connection, tenant: str) -> int:
+    """How many links a tenant has."""
+    count: int = await connection.fetchval(QUERIES["count_links"], tenant)
+    return count
+
+
+async def bound_to(connection: Connection, realm: str) -> str | None:
+    """The tenant that a company belongs to, whoever asks."""
+    tenant: str | None = await connection.fetchval(QUERIES["bound_to"], realm)
+    return tenant
+
+
+async def keep_links(
+    connection: Connection, tenant: str, realm: str, links: Sequence[LinkRow], *, now: datetime
+) -> None:
+    """Links that ended with the company they led to, as history."""
+    columns = [
+        [link.kind.value for link in links],
+        [link.app_id for link in links],
+        [link.quickbooks_id for link in links],
+        [link.sync_id for link in links],
+    ]
+    await connection.execute(QUERIES["keep_links"], tenant, realm, *columns, now)
+
+
+async def leave_realm(connection: Connection, tenant: str) -> None:
+    """Nothing of the former company stands on the connection, and all is read from its start."""
+    await connection.execute(QUERIES["leave_realm"], tenant)
+    await connection.execute(QUERIES["erase_cursors"], tenant)
+
+
+async def last_change(connection: Connection, tenant: str) -> datetime | None:
+    """The newest change of a record that was read."""
+    since: datetime | None = await connection.fetchval(QUERIES["last_change"], tenant)
+    return since
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """A call that QuickBooks refused, and what became of its sync."""
+
+    at: datetime
+    status: int
+    intuit_tid: str | None
+    sync_id: str | None
+    kind: str | None
+    name: str | None
+    code: str | None
+    message: str | None
+
+
+async def last_refusals(connection: Connection, tenant: str, *, limit: int) -> list[Refusal]:
+    """The last ones, newest first."""
+    return [
+        Refusal(
+            at=row["settled_at"],
+            status=row["status"],
+            intuit_tid=row["intuit_tid"],
+            sync_id=row["sync_id"],
+            kind=row["kind"],
+            name=row["name"],
+            code=row["code"],
+            message=row["message"],
+        )
+        for row in await connection.fetch(QUERIES["last_refusals"], tenant, limit)
+    ]

@@ -34,6 +34,10 @@ select greatest(not_before, '2000-01-01Z') as until from realm_lease where tenan
 -- When the next call of each sort may go, and until when none; held until the transaction ends.
 select rates, greatest(not_before, '2000-01-01Z') as not_before from realm_lease where tenant_id = $1 for no key update
 
+-- name: read_rates
+-- The same, for showing.
+select rates, greatest(not_before, '2000-01-01Z') as not_before from realm_lease where tenant_id = $1
+
 -- name: put_rates
 -- A call takes its place, or the distances change.
 update realm_lease set rates = $2 where tenant_id = $1
@@ -186,13 +190,13 @@ delete from authorisation where tenant_id = $1
 
 -- name: add_authorisation
 -- Remember what an authorisation must bring back.
-insert into authorisation (state_hash, tenant_id, cookie_hash, verifier, by, next, created_at)
-values ($1, $2, $3, $4, $5, $6, $7)
+insert into authorisation (state_hash, tenant_id, cookie_hash, verifier, by, next, ends_links, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
 
 -- name: take_authorisation
 -- Use it, once; one that is older than $2 is worth nothing.
 delete from authorisation where state_hash = $1 and created_at > $2
-returning tenant_id, cookie_hash, verifier, by, next
+returning tenant_id, cookie_hash, verifier, by, next, ends_links
 
 -- name: purge_authorisations
 -- Forget those that never came back.
@@ -291,3 +295,39 @@ select c.country, c.currency, c.several_currencies,
            and s.entity ->> 'taxable' = 'false' and coalesce(s.entity ->> 'active', 'true') = 'true'
          order by s.quickbooks_id limit 1) as non_taxable
   from connection c where c.tenant_id = $1
+
+-- name: keep_links
+-- Links that ended with the company they led to.
+insert into link_history (tenant_id, realm_id, kind, app_id, quickbooks_id, sync_id, ended_at)
+select $1, $2, kind, app_id, quickbooks_id, sync_id, $7
+  from unnest($3::text[], $4::text[], $5::text[], $6::text[]) as ended (kind, app_id, quickbooks_id, sync_id)
+
+-- name: erase_history
+-- Forget a tenant: its former links.
+delete from link_history where tenant_id = $1
+
+-- name: leave_realm
+-- The tenant gets another company: nothing of the former one stands on its row.
+update connection
+   set realm_id = null, company_name = null, country = null, currency = null, several_currencies = false
+ where tenant_id = $1
+
+-- name: count_links
+-- How many links a tenant has.
+select count(*) as links from link where tenant_id = $1
+
+-- name: bound_to
+-- The tenant that a company belongs to.
+select tenant_id from binding where company_id = $1
+
+-- name: last_refusals
+-- The last calls that QuickBooks refused.
+select c.settled_at, c.status, c.intuit_tid, w.sync_id, w.kind, w.code, w.message,
+       coalesce(w.entity ->> 'number', w.entity ->> 'name', w.app_id, w.quickbooks_id) as name
+  from call c left join work_item w on w.tenant_id = c.tenant_id and w.sync_id = c.sync_id
+ where c.tenant_id = $1 and c.status >= 400 and c.settled_at is not null
+ order by c.settled_at desc limit $2
+
+-- name: last_change
+-- The newest change of a record that was read.
+select max(since) as since from read_cursor where tenant_id = $1

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import simplejson
@@ -122,6 +122,7 @@ class QuickBooksClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._minorversion = minorversion
+        self.is_sandbox = "sandbox" in urlsplit(base_url).netloc
         self._http = httpx.AsyncClient(
             base_url=base_url,
             timeout=httpx.Timeout(connect=5.0, read=answer_seconds, write=30.0, pool=30.0),

@@ -5,18 +5,26 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
+import httpx
 import structlog
 
-from qbsync_qbo_worker.oauth import Intuit, IntuitUnavailableError, OAuthError
+from qbsync_qbo_worker.oauth import Intuit, IntuitUnavailableError, OAuthError, TokenSet
+from qbsync_qbo_worker.postgres import calls
 from qbsync_qbo_worker.postgres import connections as store
 from qbsync_qbo_worker.postgres.connections import Authorisation, ConnectionRow
+from qbsync_qbo_worker.quickbooks import QuickBooksClient
+from qbsync_qbo_worker.quickbooks.client import query_call
+from qbsync_qbo_worker.quickbooks.outcomes import retry_class
 from qbsync_qbo_worker.service.announce import connection_changed
+from qbsync_qbo_worker.service.quota import month_of
+from qbsync_qbo_worker.service.rebinding import NotNowError, Rebinding
 from qbsync_qbo_worker.service.tokens import Tokens
+from qbsync_shared.catalogue import RetryClass
 from qbsync_shared.clock import Clock
 from qbsync_shared.connector import tenants
 from qbsync_shared.encryption import Keyring
 from qbsync_shared.ids import MakeId
-from qbsync_shared.kinds import Edition, Kind
+from qbsync_shared.kinds import Edition
 from qbsync_shared.messages import AuditRecorded, Channel, ConnectionState
 from qbsync_shared.messages.base import stamp
 from qbsync_shared.messaging import publish
@@ -24,7 +32,16 @@ from qbsync_shared.postgres import Connection, Database
 
 log = structlog.get_logger()
 
-PAUSABLE = (ConnectionState.CONNECTED, ConnectionState.PAUSED, ConnectionState.PROBLEM)
+NOT_NOW = "Another company cannot be connected now"
+SANDBOX = (
+    "qbsync works with Intuit's test companies (sandbox) here, and this looks like a real one. Choose a test company. For"
+    " real companies the operator sets QBSYNC_QBO_API_URL to Intuit's production address and uses production keys."
+)
+PRODUCTION = (
+    "qbsync works with real companies here, and this looks like a test company (sandbox) or one whose subscription has"
+    " lapsed. Choose a real company, or renew its subscription. For test companies the operator sets QBSYNC_QBO_API_URL to"
+    " Intuit's sandbox address and uses development keys."
+)
 
 PATIENCE = timedelta(minutes=15)
 """How long a person may take on Intuit's page."""
@@ -60,19 +77,29 @@ class Connecting:
         database: Database,
         intuit: Intuit,
         tokens: Tokens,
+        rebinding: Rebinding,
+        client: QuickBooksClient,
         keyring: Keyring,
         clock: Clock,
         make_id: MakeId,
     ) -> None:
         self._database = database
+        self.rebinding = rebinding
+        self._client = client
         self._intuit = intuit
         self._tokens = tokens
         self._keyring = keyring
         self._clock = clock
         self._make_id = make_id
 
-    async def begin(self, tenant: str, *, by: str, next_path: str) -> Begun | Refused:
-        """Start an authorisation for a tenant of the Online edition."""
+    async def begin(
+        self, tenant: str, *, by: str, next_path: str, ends_links: int | None = None
+    ) -> Begun | Refused:
+        """Start an authorisation for a tenant of the Online edition.
+
+        Args:
+            ends_links: set where another company may be chosen: so many links a person was told will end.
+        """
         async with self._database.tenant(tenant) as connection:
             known = await tenants.get(connection, tenant)
         if known is None:
@@ -100,11 +127,25 @@ class Connecting:
             verifier=self._keyring.encrypt(verifier, context=f"worker/verifier/{_hash(state)}"),
             by=by,
             next=next_path,
+            ends_links=ends_links,
         )
         async with self._database.tenant(tenant) as connection:
             await store.purge_authorisations(connection, before=self._clock.now() - PATIENCE)
             await store.add_authorisation(connection, _hash(state), found, now=self._clock.now())
         return Begun(url=url, cookie=cookie)
+
+    async def begin_elsewhere(self, tenant: str, *, links: int, by: str, next_path: str) -> Begun | Refused:
+        """Disconnect, and start an authorisation that may lead to another company.
+
+        Until it comes back nothing has ended: the same company may be connected again, with all links.
+        """
+        try:
+            async with self._database.tenant(tenant) as connection:
+                await self.rebinding.check(connection, tenant, links=links)
+        except NotNowError as reason:
+            return Refused(title=NOT_NOW, advice=str(reason), tenant=tenant)
+        await self.disconnect(tenant, by=by)
+        return await self.begin(tenant, by=by, next_path=next_path, ends_links=links)
 
     async def complete(self, *, state: str, cookie: str, code: str, realm: str) -> tuple[str, str] | Refused:
         """The browser came back: (tenant, where it wanted to go), or why not.
@@ -131,6 +172,38 @@ class Connecting:
                 advice="Nothing was changed. Begin again; if it fails again, tell support the time.",
                 tenant=found.tenant,
             )
+        refused = await self._not_served(found.tenant, realm, tokens) or await self._keep(
+            found, realm, tokens
+        )
+        if refused is not None:
+            await self._give_up(realm, tokens)
+            return refused
+        log.info("company_connected", tenant=found.tenant)
+        return found.tenant, found.next
+
+    async def _not_served(self, tenant: str, realm: str, tokens: TokenSet) -> Refused | None:
+        """Ask QuickBooks once with the new token: is the company served where qbsync asks, and is the token for it?
+
+        ``realmId`` came through the browser, and a test company is not known in production, nor a real one in the sandbox.
+        """
+        try:
+            answer = await self._client.send(realm, tokens.access, query_call("SELECT * FROM CompanyInfo"))
+        except httpx.HTTPError as error:
+            log.warning("company_not_checked", tenant=tenant, error=type(error).__name__)
+            return None
+        fault = answer.fault
+        if fault is None or retry_class(fault) not in (RetryClass.CONNECTION, RetryClass.REAUTHORISE):
+            return None
+        log.warning("company_not_served", tenant=tenant, code=fault.code, intuit_tid=answer.intuit_tid)
+        words = SANDBOX if self._client.is_sandbox else PRODUCTION
+        return Refused(
+            title="QuickBooks does not serve this company here",
+            advice=f"{words} Nothing was changed. QuickBooks said: {fault.text} (code {fault.code}).",
+            tenant=tenant,
+        )
+
+    async def _keep(self, found: Authorisation, realm: str, tokens: TokenSet) -> Refused | None:
+        """Bind and keep the tokens, or say why not."""
         try:
             async with self._database.tenant(found.tenant) as connection:
                 await self._connect(connection, found, realm, self._tokens.seal(found.tenant, tokens))
@@ -139,11 +212,35 @@ class Connecting:
             return Refused(
                 title="This is another company",
                 advice="The tenant is bound to a different QuickBooks company, or the company belongs to another tenant. "
-                "Nothing was changed. Choose the right company, or ask the operator to rebind.",
+                "Nothing was changed. Choose the right company; if the books were replaced on purpose, use “Another"
+                " company…” on the connection page.",
                 tenant=found.tenant,
             )
-        log.info("company_connected", tenant=found.tenant)
-        return found.tenant, found.next
+        except NotNowError as reason:
+            return Refused(title=NOT_NOW, advice=str(reason), tenant=found.tenant)
+        return None
+
+    async def _give_up(self, realm: str, tokens: TokenSet) -> None:
+        """Take back the permission of a company that is nobody's. Another tenant's would lose its connection by it."""
+        async with self._database.everyone() as connection:
+            if await store.bound_to(connection, realm) is not None:
+                return
+        try:
+            await self._intuit.revoke(tokens.refresh)
+        except IntuitUnavailableError as error:
+            log.warning("revoke_failed", error=type(error).__name__)
+
+    async def left_at_intuit(self, realm: str) -> None:
+        """Somebody came to the page for who disconnected inside QuickBooks. Anybody may come: Intuit is asked."""
+        async with self._database.everyone() as connection:
+            tenant = await store.connected_to(connection, realm)
+        if tenant is not None:
+            await self._tokens.verify(tenant)
+
+    async def tenant_of(self, realm: str) -> str | None:
+        """Whose company it is."""
+        async with self._database.everyone() as connection:
+            return await store.bound_to(connection, realm)
 
     async def _take(self, state: str, cookie: str) -> Authorisation | Refused:
         async with self._database.everyone() as connection:
@@ -160,12 +257,29 @@ class Connecting:
         self, connection: Connection, found: Authorisation, realm: str, sealed: store.SealedTokens
     ) -> None:
         """Bind and keep the tokens, or neither."""
+        former = await tenants.company_of(connection, found.tenant)
+        if former not in (None, realm) and found.ends_links is not None:
+            assert former is not None
+            await self.rebinding.leave(connection, found.tenant, former, links=found.ends_links, by=found.by)
+            await self._audit(connection, found.tenant, found.by, "rebind", former_company=former)
+            if not await tenants.rebind(connection, found.tenant, realm):
+                raise _AnotherCompanyError
         if not await tenants.bind(connection, found.tenant, realm):
             raise _AnotherCompanyError
         now = self._clock.now()
         row = await store.connect(connection, found.tenant, realm, sealed, by=found.by, now=now)
         if row is None:
             raise _AnotherCompanyError
+        await calls.count_reading(connection, found.tenant, month=month_of(now), calls=1)
+        pause = (await store.pauses(connection, found.tenant)).get("*")
+        if pause is not None:
+            row = await store.set_state(
+                connection,
+                found.tenant,
+                ConnectionState.PAUSED,
+                code="QS-PAUSED",
+                message=f"Paused by {pause.by}.",
+            )
         await self._tell(connection, row)
         await self._audit(connection, found.tenant, found.by, "connect")
 
@@ -175,12 +289,7 @@ class Connecting:
             row = await store.lock(connection, tenant)
             if row is None or row.state is ConnectionState.NONE:
                 return False
-            token = self._tokens.refresh_token_of(row)
-            if token is not None:
-                try:
-                    await self._intuit.revoke(token)
-                except IntuitUnavailableError as error:
-                    log.warning("revoke_failed", tenant=tenant, error=type(error).__name__)
+            await self.give_back(connection, tenant)
             ended = await store.drop_tokens(
                 connection,
                 tenant,
@@ -192,39 +301,21 @@ class Connecting:
             await self._audit(connection, tenant, by, "disconnect")
         return True
 
-    async def set_paused(self, tenant: str, *, paused: bool, by: str) -> bool:
-        """Send nothing more, or send again; False where the connection is neither on nor paused."""
-        wanted = ConnectionState.PAUSED if paused else ConnectionState.CONNECTED
-        async with self._database.tenant(tenant) as connection:
-            row = await store.lock(connection, tenant)
-            if row is None or row.state not in PAUSABLE:
-                return False
-            changed = await store.set_state(
-                connection,
-                tenant,
-                wanted,
-                code="QS-PAUSED" if paused else None,
-                message=f"Paused by {by}." if paused else None,
-            )
-            if not paused:
-                await store.resume_kind(connection, tenant, "*")
-            await self._tell(connection, changed)
-            await self._audit(connection, tenant, by, "pause" if paused else "resume")
-        return True
-
-    async def set_kind_paused(self, tenant: str, kind: Kind, *, paused: bool, by: str) -> None:
-        """Send nothing more of one kind, or send it again."""
-        async with self._database.tenant(tenant) as connection:
-            if paused:
-                await store.pause_kind(connection, tenant, kind.value, by=by)
-            else:
-                await store.resume_kind(connection, tenant, kind.value)
-            await self._audit(connection, tenant, by, f"{'pause' if paused else 'resume'} {kind.value}")
+    async def give_back(self, connection: Connection, tenant: str) -> None:
+        """Make a tenant's tokens worth nothing at Intuit, as far as it answers."""
+        row = await store.lock(connection, tenant)
+        token = self._tokens.refresh_token_of(row) if row is not None else None
+        if token is None:
+            return
+        try:
+            await self._intuit.revoke(token)
+        except IntuitUnavailableError as error:
+            log.warning("revoke_failed", tenant=tenant, error=type(error).__name__)
 
     async def _tell(self, connection: Connection, row: ConnectionRow) -> None:
         await publish(connection, connection_changed(row, self._make_id(), self._clock.now()))
 
-    async def _audit(self, connection: Connection, tenant: str, by: str, action: str) -> None:
+    async def _audit(self, connection: Connection, tenant: str, by: str, action: str, **details: str) -> None:
         await publish(
             connection,
             AuditRecorded(
@@ -232,6 +323,7 @@ class Connecting:
                 speaker=Channel.ONLINE,
                 by=by,
                 action=action,
+                details=details,
             ),
         )
 

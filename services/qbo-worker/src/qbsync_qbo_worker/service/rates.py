@@ -96,6 +96,15 @@ class Slowness:
         return Slowness(factor=min(SLOWEST, 2.0 * self.now(now)), at=now + pause)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How a realm is called now: the used share of what is permitted, and whether it goes slower or rests."""
+
+    share: float
+    slowed: bool
+    rests_until: datetime | None
+
+
 class Rates:
     """Keeps the limits of every realm."""
 
@@ -138,6 +147,22 @@ class Rates:
                 if metered:
                     await store.count_reading(connection, tenant, month=month_of(moment), calls=metered)
             return wait
+
+    async def pace(self, tenant: str) -> Pace:
+        """For the connection page: the fullest of the limits. Nothing is taken."""
+        async with self._database.tenant(tenant) as connection:
+            found = await store.read_rates(connection, tenant)
+        moment = self._clock.now()
+        now, slowness = moment.timestamp(), _slowness(found.rates).now(moment.timestamp())
+        shares = [
+            (float(found.rates.get(name, 0.0)) - now) / (limit.distance * (limit.early + 1) * slowness)
+            for name, limit in self._limits.items()
+        ]
+        return Pace(
+            share=min(1.0, max(0.0, *shares, 0.0)),
+            slowed=slowness > 1.0,
+            rests_until=found.not_before if found.not_before > moment else None,
+        )
 
     async def throttled(self, tenant: str, pause: timedelta) -> None:
         """QuickBooks refused a call because of its rate: the realm rests, and is called less often for a while."""
