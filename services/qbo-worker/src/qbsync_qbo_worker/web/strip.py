@@ -36,7 +36,12 @@ def strip_of(
         return Strip(tone="neutral", state="Paused", advice=advice)
     if row.code is not None:
         guidance = explain(row.code, Edition.ONLINE)
-        return Strip(tone="warn", state=guidance.title, advice=row.message or guidance.cause, link=again)
+        return Strip(
+            tone="warn",
+            state=guidance.title,
+            advice=row.message or guidance.cause,
+            link=Link(connect, "Reconnect"),
+        )
     return Strip(tone="ok", state="Connected", facts=_facts(row, now, zone))
 
 
