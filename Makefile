@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SOURCES := $(foreach package,$(PACKAGES),$(package)/src)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types bench lock clean
+.PHONY: help install run test retest lint types bench lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -26,6 +26,10 @@ run: $(STAMP) ## Start the whole system with the sandbox (Ctrl-C stops it)
 test: $(STAMP) ## Run the whole test suite: in parallel, then the whole system end to end
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m pytest --ignore=tests/e2e
+	@$(BIN)/python -m pytest -n 2 tests/e2e
+
+retest: $(STAMP) ## Run again what failed, then the whole system end to end
+	@$(BIN)/python -m pytest --ignore=tests/e2e --last-failed --last-failed-no-failures none || test $$? -eq 5
 	@$(BIN)/python -m pytest -n 2 tests/e2e
 
 lint: $(STAMP) ## Check style, import contracts and module sizes
