@@ -28,9 +28,9 @@ from tests.shared.databases import Databases
 MEGABYTE = 1_000_000
 ROUNDS = 3
 FLOODS = 3
-MAY_GROW = 25
+MAY_GROW = 60
 """Megabytes between the first round and the last; a body that was kept would be ten of them each."""
-MAY_TAKE = 250
+MAY_TAKE = 300
 """Megabytes at any moment, also while several bodies of 100 MB arrive at the same time."""
 
 
